@@ -1,5 +1,6 @@
 """Settings for one person on one machine: debug on, and a key that protects nothing."""
 
+import os
 from pathlib import Path
 
 import dj_database_url
@@ -50,8 +51,9 @@ TEMPLATES = [
 
 # One variable, DATABASE_URL, so that the same files run on SQLite and on PostgreSQL.
 DATABASES = {
-    "default": dj_database_url.config()
-    or {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}
+    "default": dj_database_url.parse(os.environ["DATABASE_URL"])
+    if os.environ.get("DATABASE_URL")
+    else {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}
 }
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

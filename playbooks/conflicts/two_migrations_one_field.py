@@ -1,0 +1,277 @@
+# ---
+# title: Both branches changed the same field
+# symptoms:
+#   - "CONFLICT (content): Merge conflict in library/models.py"
+#   - >-
+#     Conflicting migrations detected; multiple leaf nodes in the migration graph:
+#     (0007_book_title_300, 0007_title_250 in library).
+#     To fix them run 'python manage.py makemigrations --merge'
+# cause: >-
+#   Two migrations alter one field in two ways, and nothing says which comes last. No row is lost,
+#   but a merge migration can leave databases with different columns while every check is green.
+# broken: [models-files, files-history]
+# data: untouched
+# undo: migrate back to main's migration and delete yours, as long as you have not pushed it
+# safe_in: "development only: yours is not pushed and has run on your database alone"
+# databases: [SQLite]
+# group: conflicts
+# ---
+
+# %%
+from playbook_kit import Sandbox
+
+laptop = Sandbox("laptop")
+colleague = Sandbox("colleague")
+COLUMN = "select type from pragma_table_info('library_book') where name = 'title'"
+
+# %% [markdown]
+# Your colleague makes room for titles of 250 characters, and pushes.
+
+# %% tags=["setup"]
+colleague.replace("library/models.py", "max_length=200", "max_length=250")
+colleague.run("python manage.py makemigrations library --name title_250")
+colleague.run("python manage.py migrate --verbosity 0")
+colleague.run("git add . && git commit --quiet --message 'Titles of 250' && git push --quiet")
+
+# %% [markdown]
+# You make room for 300, because you have a title of 289.
+
+# %% tags=["setup"]
+laptop.replace("library/models.py", "max_length=200", "max_length=300")
+laptop.run("python manage.py makemigrations library --name book_title_300")
+laptop.run("python manage.py migrate --verbosity 0")
+laptop.rows(
+    "update library_book set title = title || replace(hex(zeroblob(20)), '00', ', or The Whale') where title = 'Moby-Dick'"
+)
+books = laptop.rows("select id, length(title), copies from library_book order by id")
+laptop.run("git add . && git commit --quiet --message 'Titles of 300'")
+
+# %% [markdown]
+# You pull. Both changed one line of `models.py`, so here Git does report a conflict. You agree on
+# 300 and keep your line. Nobody asks about the two migrations.
+
+# %% tags=["setup"]
+laptop.run("git pull --quiet --no-rebase", fails="CONFLICT (content)")
+laptop.run("git checkout --ours library/models.py && git add . && git commit --quiet --no-edit")
+staging = laptop.clone("staging")
+careless = laptop.clone("careless")
+
+# %% tags=["before"]
+laptop.chain("library")
+
+# %% tags=["before"]
+laptop.graph("library")
+
+# %% [markdown]
+# ## Is this your case?
+#
+# `migrate` refuses every move, backwards too.
+
+# %%
+laptop.run("python manage.py migrate library 0006", fails="Conflicting migrations detected")
+
+# %% [markdown]
+# List what each branch does. It is your case if the same field stands on both.
+
+# %%
+laptop.run("python manage.py makemigrations library --merge --dry-run --noinput")
+
+# %% [markdown]
+# - **Different fields or models**: merge them, see
+#   [Two branches added a migration to the same app](two-leaf-nodes.md).
+# - **The same field, and yours is pushed or has run on another database**: see
+#   [Yours has run elsewhere](#yours-has-run-elsewhere).
+# - **The same field, and yours is on your machine alone**: read on.
+#
+# ## Fix it
+#
+# First agree on one value. No command can do that for you. Main's migration stays; yours is taken
+# back and written again on top of it.
+#
+# Django does not move while there are two leaf nodes. Go to your last commit before the merge. (In
+# the middle of a merge, `git merge --abort` takes you there.)
+
+# %% tags=["fix"]
+laptop.run("git switch --quiet --detach HEAD~1")
+
+# %% [markdown]
+# Migrate back to the parent of both. At risk is what only your version of the column can hold.
+# SQLite does not look at lengths and keeps the 289 characters. PostgreSQL refuses to shrink the
+# column, and changes nothing, until you shorten that title.
+
+# %% tags=["fix"]
+laptop.run("python manage.py migrate library 0006")
+
+# %% [markdown]
+# Return to the merged code.
+
+# %% tags=["fix"]
+laptop.run("git switch --quiet main")
+
+# %% [markdown]
+# Delete your migration. No database has it any more.
+
+# %% tags=["fix"]
+laptop.run("rm library/migrations/0007_book_title_300.py")
+
+# %% [markdown]
+# Write it anew. Its parent is now main's migration.
+
+# %% tags=["fix"]
+laptop.run("python manage.py makemigrations library --name title_300")
+
+# %% [markdown]
+# Apply both, in the one order there is.
+
+# %% tags=["fix"]
+laptop.run("python manage.py migrate")
+
+# %% [markdown]
+# Push. Everyone else pulls and migrates as always.
+
+# %%
+laptop.run("git add . && git commit --quiet --message 'Titles of 300' && git push --quiet")
+colleague.run("git pull --quiet --no-rebase")
+colleague.run("python manage.py migrate --verbosity 0")
+
+# %% [markdown]
+# ### Yours has run elsewhere
+#
+# `staging` has run your migration, so that file must stay. Merge, and write a migration after the
+# merge that sets main's value first and the agreed one second. The agreed one alone is not enough:
+# where Django believes that the field has 300 already, it leaves the column as it is.
+
+# %%
+staging.run("python manage.py makemigrations library --merge --noinput --verbosity 0")
+staging.write(
+    "library/migrations/0009_title_300.py",
+    """from django.db import migrations, models
+
+
+class Migration(migrations.Migration):
+    dependencies = [("library", "0008_merge_0007_book_title_300_0007_title_250")]
+
+    operations = [
+        migrations.AlterField("book", "title", models.CharField(max_length=250)),
+        migrations.AlterField("book", "title", models.CharField(max_length=300)),
+    ]
+""",
+)
+staging.run("python manage.py migrate --verbosity 0")
+staged = staging.rows(COLUMN)
+
+# %% [markdown]
+# ## Make sure
+#
+# The migrations stand in one line, nothing is pending, and the models need no other.
+
+# %% tags=["after"]
+laptop.chain("library")
+
+# %% tags=["after"]
+laptop.graph("library")
+
+# %%
+laptop.run("python manage.py makemigrations --check --noinput")
+
+# %% [markdown]
+# The proof is a new database, made in a second copy: its column must be that of the old one.
+
+# %%
+fresh = laptop.clone("fresh")
+fresh.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+columns = [place.rows(COLUMN) for place in (fresh, laptop)]
+
+# %% [markdown]
+# ## Undo it
+#
+# As long as it is not pushed, you can drop your change and take main's value.
+
+# %%
+undone = laptop.clone("undone")
+undone.run("python manage.py migrate library 0007_title_250 --verbosity 0")
+undone.run("rm library/migrations/0008_title_300.py")
+undone.replace("library/models.py", "max_length=300", "max_length=250")
+
+# %% [markdown]
+# ## What not to do
+#
+# **Do not merge.** The usual advice, and that of the error message, is accepted without a word,
+# and all is green.
+
+# %%
+careless.run("python manage.py makemigrations --merge --noinput")
+careless.run("python manage.py migrate --verbosity 0")
+careless.run("python manage.py makemigrations --check --noinput")
+
+# %% [markdown]
+# But a merge migration is empty and decides nothing. This database ran 300 first and 250 last:
+
+# %%
+drifted = careless.rows(COLUMN)
+
+# %% [markdown]
+# A new one runs them the other way round: of two parents, first the one whose name sorts last.
+
+# %%
+new = careless.clone("new")
+new.run("rm db.sqlite3 && python manage.py migrate library")
+built = new.rows(COLUMN)
+
+# %% [markdown]
+# With another file name, the same two migrations end with 250, and Django wants a third.
+
+# %%
+merge = "library/migrations/0008_merge_0007_book_title_300_0007_title_250.py"
+new.run("mv library/migrations/0007_book_title_300.py library/migrations/0007_your_title_300.py")
+new.replace(merge, "0007_book_title_300", "0007_your_title_300")
+new.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+new.run("python manage.py makemigrations --check --noinput", fails="Alter field title on book")
+
+# %% [markdown]
+# **Merged already?** The file written for `staging` above mends such a database too.
+
+# %%
+careless.run("cp ../staging/library/migrations/0009_title_300.py library/migrations/")
+careless.run("python manage.py migrate --verbosity 0")
+mended = careless.rows(COLUMN)
+
+# %% [markdown]
+# ## Why it happens
+#
+# Both migrations start from one parent and set the same thing, so the last to run wins. On an old
+# database that is the one that arrived last; on a new one the file names decide.
+# `makemigrations --check` compares the models with the files, in the order of the names, and never
+# looks at a table. On [the chain](../../guide/the-chain.md) the files have two ends, and only one
+# of them agrees with the models.
+#
+# ## Keep it from happening
+#
+# When Git reports a conflict in `models.py`, look for two new migrations before you resolve it. In
+# CI, on the merged state of a pull request, this line fails as long as nobody has merged the two
+# leaf nodes. After that it may be green, so let a person read every `…_merge_….py`.
+#
+# ```bash
+# python manage.py makemigrations --check --noinput
+# ```
+#
+# ## Run it yourself
+#
+# Delete the line with `max_length=250` from `0009_title_300.py`. `staging` still ends with 300, but
+# `careless`, which has run the merge already, is not mended: the last check fails.
+
+# %% tags=["check"]
+assert columns == [[("varchar(300)",)]] * 2, "a new database has the column of the old one"
+assert colleague.rows(COLUMN) == columns[0], "and so has the colleague's"
+now = laptop.rows("select id, length(title), copies from library_book order by id")
+assert now == books, "no row changed, and the long title is whole"
+assert laptop.graph("library").leaves == ["0008_title_300"], "one leaf is left"
+assert laptop.chain().whole, "all apps are whole, not this one alone"
+assert undone.chain().whole, "undoing it leaves main's state"
+
+# %% tags=["check"]
+assert drifted == [("varchar(250)",)], "the database that merged ended with 250"
+assert built == [("varchar(300)",)], "and a new one with 300"
+assert new.rows(COLUMN) == [("varchar(250)",)], "or with 250, as the file names have it"
+assert staged == [("varchar(300)",)], "both values in a row set the column"
+assert mended == [("varchar(300)",)], "on a database that has drifted as well"

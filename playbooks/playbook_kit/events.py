@@ -1,0 +1,80 @@
+"""What happened in a playbook, as values: the page is written from these and from nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+MIME = "application/vnd.playbook+json"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something done at a `place`. `to_dict` adds the kind, the class's name in lower case."""
+
+    place: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same value as JSON types."""
+        return {"kind": type(self).__name__.lower(), **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Command(Event):
+    """A command line, what was typed at its prompts, what it printed, and how it ended."""
+
+    line: str
+    output: str
+    code: int
+    answers: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        answered = f"\n(answered: {', '.join(self.answers)})" if self.answers else ""
+        end = f"(exit code {self.code})\n" if self.code else ""
+        return f"{self.place} $ {self.line}{answered}\n{self.output}{end}".rstrip("\n")
+
+
+@dataclass(frozen=True)
+class Edit(Event):
+    """A change to a file, as a unified diff without its file names."""
+
+    path: str
+    diff: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: edited {self.path}\n{self.diff}".rstrip("\n")
+
+
+@dataclass(frozen=True)
+class File(Event):
+    """A file written whole."""
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: wrote {self.path}\n{self.text}".rstrip("\n")
+
+
+@dataclass(frozen=True)
+class Query(Event):
+    """An SQL statement and what came back: column names and rows, each cell as text."""
+
+    sql: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    seconds: float = 0.0
+
+    def table(self) -> str:
+        """The rows as aligned text, the way a database shell prints them."""
+        lines = [self.columns, *self.rows]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(self.columns))]
+        return "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+            for line in lines
+        )
+
+    def __str__(self) -> str:
+        shown = self.table() if self.columns else "(done)"
+        return f"{self.place} (python manage.py dbshell): {self.sql}\n{shown}"

@@ -1,0 +1,137 @@
+"""Running one playbook: its cells in a kernel of its own, to a result or to a failure."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Container
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .commands import FORK_SERVER
+from .environment import frozen
+from .errors import HeaderError
+from .events import MIME
+from .header import Header
+from .kernels import executing
+from .results import Result
+from .rules import broken_promises
+from .source import Cell, Playbook
+from .versions import versions
+
+DIRECTORY = "PLAYBOOKS_DIRECTORY"
+CELL_SECONDS = 300  # a guard against a cell that hangs outside of any command
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A playbook that did not do what it says: where, and in words what."""
+
+    name: str
+    where: str  # file:line
+    message: str
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        indented = "\n".join(f"  {line}" for line in self.message.splitlines())
+        return f"FAILED {self.name}\n  {self.where}\n{indented}\n  again: playbooks run {self.name}"
+
+
+@dataclass(frozen=True)
+class Job:
+    """How a playbook is run: the empty folder in which its sandboxes live, and the sockets of the
+    fork servers for its kernel and for its commands (empty: each is a subprocess).
+
+    `leave_out`: lines of cells not to execute, which is how a test asks whether a fix is needed.
+    """
+
+    directory: Path
+    kernels: str = ""
+    commands: str = ""
+    leave_out: Container[int] = ()
+
+    def environment(self) -> dict[str, str]:
+        """The whole environment of the kernel."""
+        told = {DIRECTORY: str(self.directory), FORK_SERVER: self.commands}
+        return frozen(self.directory) | told
+
+
+async def run(playbook: Playbook, job: Job) -> Result | Failure:
+    """Execute a playbook, hold it to the rules that one run can tell, and say what came of it."""
+    started = time.perf_counter()
+    try:
+        header, cells = playbook.header(), playbook.cells()
+    except HeaderError as error:
+        where, _, message = str(error).partition(": ")
+        return Failure(playbook.name, where, message)
+    try:
+        failure = await _execute(playbook, cells, job)
+    except TimeoutError as error:
+        failure = str(playbook.path), f"it did not end: {error}"
+    seconds = time.perf_counter() - started
+    if failure:
+        return Failure(playbook.name, *failure, seconds)
+    return _kept(playbook, header, cells, seconds)
+
+
+def _kept(
+    playbook: Playbook, header: Header, cells: list[Cell], seconds: float
+) -> Result | Failure:
+    result = Result(playbook.name, playbook.page, header, cells, versions(), seconds)
+    problems = broken_promises(result)
+    if problems:
+        return Failure(playbook.name, f"{playbook.path}:1", "\n".join(problems), seconds)
+    return result
+
+
+async def _execute(playbook: Playbook, cells: list[Cell], job: Job) -> tuple[str, str] | None:
+    """Fill in what each cell shows; return file:line and message where one fails."""
+    from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+    from nbformat import v4
+
+    code = [cell for cell in cells if cell.kind == "code" and cell.line not in job.leave_out]
+    notebook = v4.new_notebook(cells=[v4.new_code_cell(cell.source) for cell in code])
+    kernel = executing(
+        notebook, job.directory, CELL_SECONDS, server=job.kernels, env=job.environment()
+    )
+    async with kernel as client:
+        for number, cell in enumerate(code):
+            where = f"{playbook.path}:{cell.line}"
+            try:
+                await client.async_execute_cell(notebook.cells[number], number)
+            except CellExecutionError as error:
+                line = cell.line + _line_in_cell(notebook.cells[number]) - 1
+                return f"{playbook.path}:{line}", _message(error)
+            except CellTimeoutError:
+                return where, f"the cell is still running after {CELL_SECONDS} s"
+            except DeadKernelError:
+                return where, "its kernel died while it ran this cell"
+            cell.shown = [_shown(output) for output in notebook.cells[number].outputs]
+    return None
+
+
+def _shown(output: Any) -> dict[str, Any]:
+    if output.output_type == "stream":
+        return {"kind": "text", "text": output.text}
+    if MIME in output.data:
+        return dict(output.data[MIME])
+    return {"kind": "text", "text": output.data["text/plain"]}
+
+
+def _message(error: Any) -> str:
+    if error.ename == "PlaybookError":
+        return str(error.evalue)
+    if error.ename == "AssertionError":
+        return f"not true: {error.evalue or 'an assert without a message'}"
+    return f"{error.ename}: {error.evalue}"
+
+
+def _line_in_cell(cell: Any) -> int:
+    for output in cell.outputs:
+        if output.output_type == "error":
+            trace = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(output.traceback))
+            found = re.search(r"Cell In\[\d+\], line (\d+)", trace)
+            if found:
+                return int(found.group(1))
+    return 1

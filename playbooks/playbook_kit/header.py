@@ -1,0 +1,96 @@
+"""The header of a playbook: YAML in its leading comment block, the facts at the top of its page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from .chain import LINKS
+from .errors import HeaderError
+
+GROUPS = {
+    "conflicts": "Conflicts: working in a team",
+    "mismatch": "Mismatch: models, files, history and schema disagree",
+    "reset": "Reset: start again",
+    "squashing": "Squashing",
+}
+DATA = ("untouched", "copied", "may be lost")
+SAFE_IN = ("development only", "production")
+DATABASES = ("SQLite",)
+_LINE = "# ---"
+
+
+@dataclass(frozen=True)
+class Header:
+    """What a page says above the fold.
+
+    `symptoms`: error texts, verbatim. `cause`: what happened and whether anything is lost.
+    `broken`: names of chain links. `data` and `safe_in`: one of the words above, and more words
+    after a colon if needed. `databases`: those it is run on.
+    """
+
+    title: str
+    symptoms: tuple[str, ...]
+    cause: str
+    broken: tuple[str, ...]
+    data: str
+    undo: str
+    safe_in: str
+    databases: tuple[str, ...]
+    group: str
+
+
+def read_header(path: Path) -> Header:
+    """The header of this playbook. Raises HeaderError naming the file, the key and the remedy."""
+    import yaml
+
+    lines = path.read_text().splitlines()
+    if not lines or lines[0] != _LINE or _LINE not in lines[1:]:
+        raise HeaderError(f"{path}:1: no header: it starts with '{_LINE}' and ends with the same")
+    block = lines[1 : lines.index(_LINE, 1)]
+    try:
+        data = yaml.safe_load("\n".join(line[2:] for line in block))
+    except yaml.YAMLError as error:
+        raise HeaderError(f"{path}: the header is not YAML: {error}") from None
+    if not isinstance(data, dict):
+        raise HeaderError(f"{path}: the header holds no keys")
+    return _checked(path, data)
+
+
+def _checked(path: Path, data: dict[str, Any]) -> Header:
+    names = [field.name for field in fields(Header)]
+    for name in data:
+        if name not in names:
+            raise HeaderError(f"{path}: unknown key {name!r}; the keys are {', '.join(names)}")
+    values: dict[str, Any] = {}
+    for field in fields(Header):
+        if field.name not in data:
+            raise HeaderError(f"{path}: the key {field.name!r} is missing")
+        value = data[field.name]
+        listed = field.type != "str"
+        if listed and isinstance(value, list) and all(isinstance(one, str) for one in value):
+            values[field.name] = tuple(value)
+        elif not listed and isinstance(value, str) and value.strip():
+            values[field.name] = " ".join(value.split())
+        else:
+            wanted = "a list of texts" if listed else "a text"
+            raise HeaderError(f"{path}: {field.name!r} must be {wanted}, not {value!r}")
+    header = Header(**values)
+    _check_words(path, header)
+    return header
+
+
+def _check_words(path: Path, header: Header) -> None:
+    if len(header.title) > 60:
+        raise HeaderError(f"{path}: the title has {len(header.title)} characters, 60 are allowed")
+    if header.group not in GROUPS or header.group != path.parent.name:
+        raise HeaderError(f"{path}: group {header.group!r} must be its folder, a known family")
+    for key, words in (("data", DATA), ("safe_in", SAFE_IN)):
+        value = getattr(header, key)
+        if value.split(":")[0] not in words:
+            raise HeaderError(f"{path}: {key} must start with one of {', '.join(words)}")
+    for key, known in (("broken", LINKS), ("databases", DATABASES)):
+        for value in getattr(header, key):
+            if value not in known:
+                raise HeaderError(f"{path}: {key}: {value!r} is none of {', '.join(known)}")

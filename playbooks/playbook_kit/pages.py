@@ -1,0 +1,186 @@
+"""An executed playbook becomes the Markdown of its page. Nothing here runs anything."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from typing import Any
+
+from .chain import Chain
+from .drawing import draw_chain, draw_graph
+from .events import Query
+from .graph import Graph
+from .results import Result
+from .source import Cell
+
+Shown = dict[str, Any]
+DATABASES = {"SQLite": "sqlite"}
+
+
+def page(result: Result) -> str:
+    """The whole page, in the fixed order of DESIGN §5."""
+    first = next((n for n, cell in enumerate(result.cells) if cell.tag == "before"), 0)
+    setup, body = result.cells[:first], result.cells[first:]
+    parts = [
+        _front(result),
+        f"# {result.header.title}",
+        _symptoms(result),
+        f"**Cause:** {result.header.cause}",
+        _short_version(result),
+        _before_after(result),
+        _facts(result),
+        _fold("How this page breaks the project first", _cells(setup)),
+        *_cells(cell for cell in body if cell.tag not in ("before", "check")),
+        _run_it(result),
+        _fold("Checked whenever this page is built", _checks(result)),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def fence(text: str, *classes: str, title: str = "") -> str:
+    """A fenced block; its fence is longer than any in the text."""
+    mark = "```"
+    while mark in text:
+        mark += "`"
+    options = " ".join(f".{name}" for name in classes)
+    titled = f' title="{html.escape(title)}"' if title else ""
+    return f"{mark} {{ {options}{titled} }}\n{text.rstrip()}\n{mark}"
+
+
+def _front(result: Result) -> str:
+    import json
+
+    title, description = json.dumps(result.header.title), json.dumps(result.header.cause)
+    return f"---\ntitle: {title}\ndescription: {description}\n---"
+
+
+def _symptoms(result: Result) -> str:
+    if not result.header.symptoms:
+        return ""
+    blocks = "\n\n".join(fence(text, "text", "no-copy") for text in result.header.symptoms)
+    return f'<div class="symptoms" markdown="1">\n\n{blocks}\n\n</div>'
+
+
+def _short_version(result: Result) -> str:
+    blocks: list[tuple[str, list[str]]] = []
+    for shown in result.shown(tag="fix"):
+        if shown["kind"] == "command":
+            line = shown["line"]
+            if shown["answers"]:
+                line += f"  # answer {', '.join(shown['answers'])}"
+        elif shown["kind"] in ("edit", "file"):
+            verb = "edit" if shown["kind"] == "edit" else "write"
+            line = f"# {verb} {shown['path']} (below)"
+        elif shown["kind"] == "query":
+            line = f"# in python manage.py dbshell:\n{shown['sql']};"
+        else:
+            continue
+        if not blocks or blocks[-1][0] != shown["place"]:
+            blocks.append((shown["place"], []))
+        blocks[-1][1].append(line)
+    told = "\n\n".join(fence("\n".join(lines), "bash", title=place) for place, lines in blocks)
+    return f'<div class="short-version" markdown="1">\n\n**The short version**\n\n{told}\n\n</div>'
+
+
+def _before_after(result: Result) -> str:
+    columns = []
+    for tag in ("before", "after"):
+        figures = "\n".join(
+            _figure(shown) for shown in result.shown(tag=tag) if shown["kind"] in ("chain", "graph")
+        )
+        columns.append(f'<div class="{tag}">\n<p>{tag.capitalize()}</p>\n{figures}\n</div>')
+    return '<div class="before-after">\n' + "\n".join(columns) + "\n</div>"
+
+
+def _facts(result: Result) -> str:
+    header = result.header
+    ran = [f"Django {result.versions['django']}"]
+    ran += [f"{name} {result.versions[DATABASES[name]]}" for name in header.databases]
+    facts = {
+        "Data": header.data,
+        "Undo": header.undo,
+        "Safe in": header.safe_in,
+        "Ran on": ", ".join(ran),
+    }
+    rows = "\n".join(
+        f"<div><dt>{name}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts.items()
+    )
+    return f'<dl class="facts">\n{rows}\n</dl>'
+
+
+def _fold(summary: str, parts: Iterable[str]) -> str:
+    inside = "\n\n".join(parts)
+    return (
+        f'<details class="fold" markdown="1">\n<summary>{summary}</summary>\n\n{inside}\n\n</details>'
+        if inside
+        else ""
+    )
+
+
+def _cells(cells: Iterable[Cell]) -> list[str]:
+    parts = []
+    for cell in cells:
+        if cell.kind == "markdown":
+            parts.append(cell.source)
+        parts += [_block(shown) for shown in cell.shown]
+    return parts
+
+
+def _block(shown: Shown) -> str:
+    kind, place = shown["kind"], shown.get("place", "")
+    if kind in ("chain", "graph"):
+        return _figure(shown)
+    if kind == "command":
+        return _command(shown)
+    if kind == "edit":
+        return fence(shown["diff"], "diff", title=f"{place} · {shown['path']}")
+    if kind == "file":
+        language = "python" if shown["path"].endswith(".py") else "text"
+        return fence(shown["text"], language, title=f"{place} · {shown['path']}")
+    if kind == "query":
+        query = Query(place, shown["sql"], tuple(shown["columns"]), tuple(shown["rows"]))
+        sql = fence(f"{query.sql};", "sql", title=f"{place} · python manage.py dbshell")
+        if not query.columns:
+            return sql
+        return f"{sql}\n\n{fence(query.table(), 'text', 'output', 'no-copy')}"
+    return fence(shown["text"], "text", "output", "no-copy")
+
+
+def _command(shown: Shown) -> str:
+    parts = [fence(shown["line"], "bash", title=shown["place"])]
+    if shown["answers"]:
+        typed = ", then ".join(f"`{answer}`" for answer in shown["answers"])
+        parts.append(f"It asks. The answer here is {typed}.")
+    if shown["code"]:
+        output = shown["output"] or "(no output)"
+        title = f"exit code {shown['code']}"
+        parts.append(fence(output, "text", "output", "failed", "no-copy", title=title))
+    elif shown["output"].strip():
+        parts.append(fence(shown["output"], "text", "output", "no-copy"))
+    return "\n\n".join(parts)
+
+
+def _figure(shown: Shown) -> str:
+    if shown["kind"] == "chain":
+        return draw_chain(Chain.from_dict(shown))
+    return draw_graph(Graph.from_dict(shown))
+
+
+def _run_it(result: Result) -> str:
+    name, group = result.name, result.header.group
+    commands = fence(
+        f"playbooks run {name}\nplaybooks open {name}", "bash", title="in a clone of this project"
+    )
+    return (
+        f"{commands}\n\nThe source: [{name}.py]({name}.py), which also runs as plain Python "
+        f"(`python playbooks/{group}/{name}.py`), and the notebook with its output: "
+        f"[{name}.ipynb]({name}.ipynb)."
+    )
+
+
+def _checks(result: Result) -> list[str]:
+    return [
+        fence(cell.source, "python") if cell.kind == "code" else cell.source
+        for cell in result.cells
+        if cell.tag == "check"
+    ]

@@ -1,0 +1,73 @@
+"""The truth rules that can be told from one run: what a page promises, held against its result.
+
+The rule that every `fix` cell is needed takes a run for each of them, and the rule that pages on
+disk are those of a fresh run takes the disk: see `tests/`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from .chain import Chain
+from .results import Result
+
+SECTIONS = (
+    "Is this your case?",
+    "Fix it",
+    "Make sure",
+    "Undo it",
+    "What not to do",
+    "Why it happens",
+    "Keep it from happening",
+    "Run it yourself",
+)
+BANNED = re.compile(r"\b(simply|just|easy|easily|obviously)\b", re.IGNORECASE)
+
+
+def broken_promises(result: Result) -> list[str]:
+    """One sentence for each rule that this result breaks; none for a good playbook."""
+    return [*_form(result), *_symptoms(result), *_chain(result), *_words(result)]
+
+
+def _form(result: Result) -> Iterator[str]:
+    text = "\n".join(cell.source for cell in result.cells if cell.kind == "markdown")
+    found = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    if tuple(found) != SECTIONS:
+        yield f"its sections must be {', '.join(SECTIONS)}; they are {', '.join(found)}"
+    for tag in ("setup", "before", "fix", "after", "check"):
+        if not any(cell.tag == tag for cell in result.cells):
+            yield f"no cell has the tag {tag!r}"
+    for cell in result.cells:
+        if cell.tag == "check" and "assert" not in cell.source:
+            yield f"the check cell at line {cell.line} asserts nothing"
+
+
+def _symptoms(result: Result) -> Iterator[str]:
+    printed = " ".join(" ".join(shown["output"].split()) for shown in result.shown("command"))
+    for symptom in result.header.symptoms:
+        if " ".join(symptom.split()) not in printed:
+            yield f"no command printed the symptom {symptom!r}"
+
+
+def _chain(result: Result) -> Iterator[str]:
+    before = [Chain.from_dict(shown) for shown in result.shown("chain", "before")]
+    after = [Chain.from_dict(shown) for shown in result.shown("chain", "after")]
+    seen = sorted({link for chain in before for link in chain.broken})
+    if seen != sorted(result.header.broken):
+        promised = ", ".join(result.header.broken)
+        yield f"before the fix these links are broken: {seen or 'none'}; the header says {promised}"
+    if not after:
+        yield "no `after` cell shows the chain"
+    for chain in after:
+        if not chain.whole or chain.pending:
+            yield f"after the fix the chain is not whole, or work is pending:\n{chain}"
+
+
+def _words(result: Result) -> Iterator[str]:
+    texts = [cell.source for cell in result.cells if cell.kind == "markdown"]
+    for word in BANNED.findall("\n".join([result.header.title, result.header.cause, *texts])):
+        yield f"the word {word!r} is banned"
+    why = re.search(r"## Why it happens\n(.*?)(?=\n## |\Z)", "\n".join(texts), re.DOTALL)
+    if why and len(why.group(1).split()) > 120:
+        yield f"“Why it happens” has {len(why.group(1).split())} words; 120 are allowed"

@@ -1,0 +1,183 @@
+"""A sandbox: one working copy of the sandbox project, with its own database and Git history."""
+
+from __future__ import annotations
+
+import atexit
+import difflib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO, Any
+
+from . import commands, template
+from .chain import Chain
+from .environment import frozen
+from .errors import PlaybookError, last_lines
+from .events import Command, Edit, File, Query
+from .graph import Graph
+from .output import cut_tracebacks, scrub
+from .shell import run_line
+from .show import show, show_measured
+
+DIRECTORY = "PLAYBOOKS_DIRECTORY"
+PROBE = Path(__file__).with_name("probe") / "__main__.py"
+
+
+class Output(str):
+    """What a command printed. A notebook does not draw it: it has been shown already."""
+
+    def _ipython_display_(self) -> None:
+        pass
+
+
+class Rows(list[tuple[Any, ...]]):
+    """The rows of a query, as JSON types. A notebook does not draw them: they have been shown."""
+
+    def _ipython_display_(self) -> None:
+        pass
+
+
+@cache
+def _home() -> Path:
+    """The directory that holds this playbook's sandboxes; removed when the playbook ends."""
+    given = os.environ.get(DIRECTORY)
+    if given:
+        return Path(given)
+    home = Path(tempfile.mkdtemp(prefix="playbook-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    return home
+
+
+class Sandbox:
+    """A copy of the sandbox project, named after the place it stands for: `Sandbox("laptop")`.
+
+    Migrated, seeded and committed to Git on `main`, with a bare repository `origin` beside it.
+    Every command is a process of its own. Raises PlaybookError as soon as something does not
+    happen as the playbook says.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.path = _home() / name
+        if self.path.exists():
+            raise PlaybookError(f'Sandbox("{name}")', "a name not used yet", "it exists already")
+        template.copy_to(_home(), self.path)
+
+    def __repr__(self) -> str:
+        return f'Sandbox("{self.name}")'
+
+    def run(
+        self,
+        line: str,
+        *,
+        fails: str | None = None,
+        answers: Sequence[str] = (),
+        seconds: float = 60,
+    ) -> Output:
+        """Run what a person types, show it and what it prints, and return that.
+
+        `fails`: the command must end with an exit code other than 0 and print these words (any
+        words do for `""`). `answers`: lines typed at its prompts. `seconds`: its time limit.
+        """
+        tried = f"{self.name} $ {line}"
+        typed = "".join(f"{answer}\n" for answer in answers)
+        started = time.perf_counter()
+
+        def call(argv: list[str], stdin: str, file: IO[bytes] | None) -> tuple[int, str]:
+            return self._call(argv, stdin or typed, seconds, file)
+
+        try:
+            code, text = run_line(line, self.path, call)
+        except TimeoutError as error:
+            raise PlaybookError(tried, f"it ends within {seconds:g} s", str(error)) from None
+        text = cut_tracebacks(scrub(text, _home()))
+        took = time.perf_counter() - started
+        show(Command(self.name, line, text, code, tuple(answers), took))
+        got = f"exit code {code}, and at the end:\n{last_lines(text)}"
+        if fails is None and code:
+            raise PlaybookError(tried, "it succeeds", got)
+        if fails is not None and not code:
+            raise PlaybookError(tried, f"it fails and prints {fails!r}", got)
+        if fails and fails not in text:
+            raise PlaybookError(tried, f"it fails and prints {fails!r}", got)
+        return Output(text)
+
+    def replace(self, path: str, old: str, new: str) -> None:
+        """Edit a file: `old`, which must stand there exactly once, becomes `new`. Shows a diff."""
+        file = self.path / path
+        before = file.read_text()
+        if before.count(old) != 1:
+            tried = f"{self.name}: replace in {path}"
+            raise PlaybookError(tried, f"{old!r} exactly once", f"{before.count(old)} times")
+        after = before.replace(old, new)
+        file.write_text(after)
+        diff = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=2)
+        show(Edit(self.name, path, "\n".join(list(diff)[2:])))
+
+    def write(self, path: str, text: str) -> None:
+        """Write a file whole, and show it. Folders on the way are made."""
+        file = self.path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text)
+        show(File(self.name, path, text))
+
+    def rows(self, sql: str) -> Rows:
+        """Run one SQL statement on this sandbox's database, show it, and return its rows."""
+        started = time.perf_counter()
+        answer = self._probe("rows", sql)
+        took = time.perf_counter() - started
+        cells = tuple(
+            tuple("NULL" if value is None else str(value) for value in row)
+            for row in answer["rows"]
+        )
+        show(Query(self.name, sql, tuple(answer["columns"]), cells, took))
+        return Rows(tuple(row) for row in answer["rows"])
+
+    def clone(self, name: str) -> Sandbox:
+        """A second working copy with a second database, both as they are here now."""
+        other = Sandbox.__new__(Sandbox)
+        other.name, other.path = name, _home() / name
+        if other.path.exists():
+            raise PlaybookError(f'{self!r}.clone("{name}")', "a new name", "it exists already")
+        shutil.copytree(self.path, other.path, symlinks=True)
+        return other
+
+    def chain(self, app: str = "") -> Chain:
+        """Measure the three links of the chain, for one app or for all."""
+        chain = Chain.from_dict({"place": self.name, **self._probe("chain", app)})
+        show_measured(chain)
+        return chain
+
+    def graph(self, app: str) -> Graph:
+        """Look at one app's migrations: files, parents, and what the history says of each."""
+        graph = Graph.from_dict({"place": self.name, **self._probe("graph", app)})
+        show_measured(graph)
+        return graph
+
+    def _call(
+        self, argv: list[str], stdin: str, seconds: float, file: IO[bytes] | None
+    ) -> tuple[int, str]:
+        env = frozen(_home(), self.name)
+        if argv[0] == "python":
+            run, argv = commands.runner().python, argv[1:]
+        elif argv[0] == "git":
+            run = commands.execute
+        else:
+            raise ValueError(f"the kit runs python, git and file commands, not {argv[0]!r}")
+        code, output = run(argv, self.path, env, stdin, seconds, file)
+        return code, output.decode("utf-8", "replace")
+
+    def _probe(self, what: str, argument: str) -> dict[str, Any]:
+        argv = ["python", str(PROBE), what, argument]
+        code, text = self._call(argv, "", 60, None)
+        if code:
+            tried = f"{self.name}: {what} {argument}".rstrip()
+            got = f"exit code {code}, and at the end:\n{last_lines(scrub(text, _home()))}"
+            raise PlaybookError(tried, "an answer", got)
+        answer: dict[str, Any] = json.loads(text.splitlines()[-1])
+        return answer

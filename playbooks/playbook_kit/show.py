@@ -1,0 +1,49 @@
+"""How values reach the reader: drawn in a notebook, printed when the playbook is plain Python."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from .chain import Chain
+from .events import MIME, Event
+from .graph import Graph
+
+
+def shell() -> Any:
+    """The IPython shell of this process, or None where the playbook runs as plain Python."""
+    ipython = sys.modules.get("IPython")
+    return ipython.get_ipython() if ipython else None
+
+
+def show(event: Event) -> None:
+    """Show something that happened, at once."""
+    ipython = shell()
+    if ipython is None:
+        print(event, flush=True)
+    else:
+        data = {MIME: event.to_dict(), "text/plain": str(event)}
+        ipython.display_pub.publish(data)
+
+
+def show_measured(value: Chain | Graph) -> None:
+    """Print a measured value in plain Python; in a notebook it draws itself as a cell's value."""
+    ipython = shell()
+    if ipython is None:
+        print(value, flush=True)
+        return
+    formatter = ipython.display_formatter.mimebundle_formatter
+    for kind in (Chain, Graph):
+        formatter.for_type(kind, _bundle)
+
+
+def _bundle(value: Chain | Graph, **_: Any) -> dict[str, Any]:
+    from .drawing import draw_chain, draw_graph
+
+    drawn = draw_chain(value) if isinstance(value, Chain) else draw_graph(value)
+    kind = type(value).__name__.lower()
+    return {
+        MIME: {"kind": kind, **value.to_dict()},
+        "text/plain": str(value),
+        "text/html": drawn,
+    }

@@ -1,0 +1,171 @@
+"""The generated files of the site: what they should hold, and how they differ from the disk."""
+
+from __future__ import annotations
+
+import difflib
+import html
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from .chain import Chain
+from .drawing import draw_chain, draw_graph
+from .graph import Graph
+from .header import GROUPS, Header
+from .notebook import notebook
+from .pages import page
+from .results import Result
+from .source import Playbook
+from .versions import versions
+
+RECORD = "recorded.json"
+END = "end of generated"
+Headers = list[tuple[Playbook, Header]]
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where the generated files are: `docs/playbooks/**` and marked parts of three others."""
+
+    root: Path
+
+    @property
+    def pages(self) -> Path:
+        """The folder of the generated pages."""
+        return self.root / "docs" / "playbooks"
+
+    def recorded(self) -> dict[str, dict[str, str]]:
+        """The versions that each page on disk was made with, by playbook."""
+        path = self.pages / RECORD
+        return json.loads(path.read_text()) if path.exists() else {}
+
+
+def page_files(site: Site, result: Result, source: str) -> dict[Path, str]:
+    """The three files of one playbook: page, source, notebook."""
+    folder = site.pages / result.header.group
+    return {
+        site.pages / f"{result.page}.md": page(result),
+        folder / f"{result.name}.py": source,
+        folder / f"{result.name}.ipynb": notebook(result, source),
+    }
+
+
+def shared_files(site: Site, headers: Headers, results: list[Result]) -> dict[Path, str]:
+    """The parts generated from all headers: navigation, list of symptoms; and from results: the
+    figures of the guide's page about the chain, left as they are where their result is absent."""
+    index, nav = site.root / "docs" / "index.md", site.root / "mkdocs.yml"
+    guide = site.root / "docs" / "guide" / "the-chain.md"
+    parts = [
+        (nav, "# generated: navigation", navigation(headers)),
+        (index, "<!-- generated: symptoms -->", symptoms(headers)),
+        (guide, "<!-- generated: chain-figures -->", chain_figures(results)),
+    ]
+    files = {}
+    for path, mark, text in parts:
+        if text and path.exists():
+            files[path] = fill(path.read_text(), mark, text)
+    return files
+
+
+def record_file(site: Site, headers: Headers, results: list[Result]) -> dict[Path, str]:
+    """The record of versions: of these results, and as before for the playbooks not run now."""
+    names = {playbook.name for playbook, _ in headers}
+    record = {name: made for name, made in site.recorded().items() if name in names}
+    record |= {result.name: result.versions for result in results}
+    return {site.pages / RECORD: json.dumps(record, indent=2, sort_keys=True) + "\n"}
+
+
+def fill(text: str, mark: str, inside: str) -> str:
+    """Replace what stands between the line `mark` and the next line that says where it ends.
+
+    Raises ValueError when the two lines are not there.
+    """
+    pattern = rf"(^[ \t]*{re.escape(mark)}\n).*?(^[^\n]*{END})"
+    done, times = re.subn(
+        pattern, lambda m: f"{m[1]}{inside}\n{m[2]}", text, flags=re.DOTALL | re.MULTILINE
+    )
+    if times != 1:
+        raise ValueError(
+            f"{mark!r} and a line with {END!r} must stand there once, not {times} times"
+        )
+    return done
+
+
+def navigation(headers: Headers) -> str:
+    """The playbooks' part of `nav`, one section for each family that has any."""
+    lines = ["  - Playbooks:"]
+    for group, title in GROUPS.items():
+        pages = [(p, header) for p, header in headers if header.group == group]
+        if pages:
+            lines.append(f"      - {json.dumps(title)}:")
+        lines += [
+            f"          - {json.dumps(header.title)}: playbooks/{playbook.page}.md"
+            for playbook, header in pages
+        ]
+    return "\n".join(lines)
+
+
+def symptoms(headers: Headers) -> str:
+    """The table of error texts, each with its playbook."""
+    lines = ["", "| It says | The playbook |", "|---|---|"]
+    for playbook, header in headers:
+        link = f"[{header.title}](playbooks/{playbook.page}.md)"
+        for symptom in header.symptoms:
+            said = html.escape(" ".join(symptom.split())).replace("|", "&#124;")
+            lines.append(f"| <code>{said}</code> | {link} |")
+    return "\n".join([*lines, ""])
+
+
+def chain_figures(results: list[Result]) -> str:
+    """A whole chain, a broken one, and a graph with a fork, from the runs of two playbooks."""
+    by_name = {result.name: result for result in results}
+    if not {"ghost_migration", "two_leaf_nodes"} <= by_name.keys():
+        return ""
+    ghost, fork = by_name["ghost_migration"], by_name["two_leaf_nodes"]
+    figures = [
+        draw_chain(Chain.from_dict(next(ghost.shown("chain", "after")))),
+        draw_chain(Chain.from_dict(next(ghost.shown("chain", "before")))),
+        draw_graph(Graph.from_dict(next(fork.shown("graph", "before")))),
+    ]
+    return "\n" + "\n\n".join(figures) + "\n"
+
+
+def stray(site: Site, headers: Headers) -> list[Path]:
+    """Generated files on disk that belong to no playbook any more."""
+    known = {site.pages / RECORD}
+    for playbook, header in headers:
+        folder = site.pages / header.group
+        known |= {site.pages / f"{playbook.page}.md"}
+        known |= {folder / f"{playbook.name}.py", folder / f"{playbook.name}.ipynb"}
+    return sorted(path for path in site.pages.rglob("*") if path.is_file() and path not in known)
+
+
+def difference(path: Path, wanted: str, root: Path) -> str:
+    """A unified diff from the disk to what a run gives; empty when they are equal."""
+    there = path.read_text() if path.exists() else ""
+    name = path.relative_to(root).as_posix()
+    lines = difflib.unified_diff(
+        there.splitlines(),
+        wanted.splitlines(),
+        f"{name} (on disk)",
+        f"{name} (this run)",
+        "",
+        "",
+        2,
+        "",
+    )
+    return "\n".join(lines)
+
+
+def other_versions(site: Site, result: Result) -> str:
+    """Why a page may rightly differ here: `sqlite 3.40.1 recorded, 3.45.0 here`; else empty."""
+    recorded = site.recorded().get(result.name)
+    if recorded is None:
+        return ""
+    here = versions()
+    return ", ".join(
+        f"{name} {recorded.get(name)} recorded, {here[name]} here"
+        for name in here
+        if recorded.get(name) != here[name]
+    )

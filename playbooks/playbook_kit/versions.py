@@ -1,0 +1,39 @@
+"""The versions that a page was made with, and fingerprints of files under those versions."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sqlite3
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from .commands import execute
+from .environment import frozen
+
+_NOT_CONTENT = {"__pycache__", ".ipynb_checkpoints", "db.sqlite3"}
+
+
+@cache
+def versions() -> dict[str, str]:
+    """What can change a page's text, by name: Python, Django, SQLite, Git."""
+    here = Path.cwd()
+    git = execute(["git", "--version"], here, frozen(here), "", 60)[1].decode()
+    return {
+        "python": platform.python_version(),
+        "django": version("django"),
+        "sqlite": sqlite3.sqlite_version,
+        "git": git.split()[2],
+    }
+
+
+def fingerprint(*folders: Path) -> str:
+    """A short name for the content of these folders under the present versions."""
+    digest = hashlib.sha256(repr(versions()).encode())
+    for folder in folders:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not _NOT_CONTENT & set(path.parts):
+                digest.update(f"\0{path.relative_to(folder).as_posix()}\0".encode())
+                digest.update(path.read_bytes())
+    return digest.hexdigest()[:20]

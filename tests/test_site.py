@@ -1,0 +1,268 @@
+"""The site, built as a reader gets it: links, origins, access, search, paper, Zensical."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from itertools import product
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+from browser import open_browser, serve
+from playwright.sync_api import Browser, Page
+
+ROOT = Path(__file__).parents[1]
+WIDTHS = {1280: 800, 390: 844}
+FEWEST_PLAYBOOKS = 6
+# Pages that one generator makes and the other does not, each with its reason.
+ONLY_MKDOCS: dict[str, str] = {}
+ONLY_ZENSICAL: dict[str, str] = {}
+# What a browser fetches by itself; `rel=canonical` and its like are only words.
+FETCHED_RELS = {"stylesheet", "icon", "preconnect", "preload", "dns-prefetch", "modulepreload"}
+AWAY = re.compile(r"(?:https?:)?//")
+
+
+@dataclass(frozen=True)
+class Playbook:
+    """A source file under `playbooks/`, with the error texts that its header quotes."""
+
+    source: Path
+    symptoms: tuple[str, ...]
+
+    @property
+    def page(self) -> str:
+        return f"playbooks/{self.source.parent.name}/{self.source.stem.replace('_', '-')}/"
+
+
+def read_playbook(source: Path) -> Playbook:
+    lines = source.read_text(encoding="utf-8").splitlines()
+    start = lines.index("# ---")
+    stop = lines.index("# ---", start + 1)
+    header = yaml.safe_load("\n".join(line[2:] for line in lines[start + 1 : stop]))
+    return Playbook(source, tuple(header["symptoms"]))
+
+
+PLAYBOOKS = [
+    read_playbook(path)
+    for path in sorted(ROOT.glob("playbooks/*/*.py"))
+    if path.parent.name != "playbook_kit"
+]
+
+
+class Document(HTMLParser):
+    """The ids of a page, where it points, and what a browser fetches for it unasked."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.ids, self.targets, self.fetched = {"", "top"}, list[str](), list[str]()
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        self.ids |= {values[name] for name in ("id", "name") if name in values}
+        self.targets += [values[name] for name in ("href", "src") if name in values]
+        if tag == "link" and FETCHED_RELS & set(values.get("rel", "").split()):
+            self.fetched.append(values["href"])
+        if "src" in values:
+            self.fetched.append(values["src"])
+
+
+def build(command: str, *arguments: str, folder: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "SITE_URL"}
+    result = subprocess.run(
+        [sys.executable, "-m", command, "build", *arguments],
+        cwd=folder,
+        env={**environment, "NO_MKDOCS_2_WARNING": "1"},
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    assert result.returncode == 0, f"`{command} build` failed:\n{result.stdout}"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of what the generators read, so that they write nothing into the repository."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(ROOT / "mkdocs.yml", folder)
+    shutil.copytree(ROOT / "docs", folder / "docs")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(project: Path) -> Path:
+    build("mkdocs", "--strict", "--quiet", folder=project)
+    return (project / "site").rename(project / "built-by-mkdocs")
+
+
+@pytest.fixture(scope="module")
+def address(site: Path) -> Iterator[str]:
+    with serve(site) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser(address: str) -> Iterator[Browser]:  # noqa: ARG001 - closed before the server is
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def still(browser: Browser, address: str) -> Iterator[Page]:
+    """A page in which no script runs."""
+    with browser.new_context(java_script_enabled=False, base_url=address) as context:
+        yield context.new_page()
+
+
+@dataclass
+class Visits:
+    """What was seen when each page was opened in light and dark, wide and narrow."""
+
+    requests: set[str] = field(default_factory=set)
+    violations: list[str] = field(default_factory=list)
+    too_wide: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="module")
+def visits(browser: Browser, address: str, site: Path) -> Visits:
+    seen, axe = Visits(), Axe()
+    for scheme in ("light", "dark"):
+        with browser.new_context(base_url=address, color_scheme=scheme) as context:
+            page = context.new_page()
+            page.on("request", lambda request: seen.requests.add(request.url))
+            for path, (width, height) in product(pages(site), WIDTHS.items()):
+                page.set_viewport_size({"width": width, "height": height})
+                if not page.url.endswith(path) or page.url == "about:blank":
+                    page.goto(path)
+                look(page, axe, f"{path} ({scheme}, {width} px)", seen)
+    return seen
+
+
+def look(page: Page, axe: Axe, where: str, seen: Visits) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+    page.add_style_tag(content="* { transition: none !important }")
+    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+        seen.too_wide.append(where)
+    for violation in axe.run(page).response["violations"]:
+        for node in violation["nodes"]:
+            seen.violations.append(f"{where}: {violation['id']}: {node['failureSummary']}")
+            seen.violations.append(f"    {node['target']} {node['html'][:200]}")
+
+
+def pages(site: Path) -> list[str]:
+    return sorted(str(path.relative_to(site)) for path in site.rglob("*.html"))
+
+
+def test_the_site_has_a_page_for_every_playbook(site: Path) -> None:
+    missing = [book.page for book in PLAYBOOKS if not (site / book.page / "index.html").is_file()]
+    assert not missing, f"no page for {missing}. Next: `playbooks run`"
+    assert len(PLAYBOOKS) >= FEWEST_PLAYBOOKS, "playbooks are missing, or are not found"
+
+
+def test_no_link_is_broken(site: Path) -> None:
+    documents = {path: Document(path) for path in sorted(site.rglob("*.html"))}
+    broken = []
+    for path, target in ((path, t) for path, doc in documents.items() for t in doc.targets):
+        parts = urlsplit(target)
+        if parts.scheme or parts.netloc:
+            continue
+        start = site if parts.path.startswith("/") else path.parent
+        found = (start / unquote(parts.path).lstrip("/")).resolve() if parts.path else path
+        found = found / "index.html" if found.is_dir() else found
+        if not found.is_file():
+            broken.append(f"{path.relative_to(site)}: {target}: no such file")
+        elif found in documents and unquote(parts.fragment) not in documents[found].ids:
+            broken.append(f"{path.relative_to(site)}: {target}: no such anchor")
+    assert sum(len(document.targets) for document in documents.values()) > 100
+    assert not broken, "\n".join(broken)
+
+
+def test_no_file_of_the_site_names_something_to_fetch_elsewhere(site: Path) -> None:
+    fetched = [(path, it) for path in site.rglob("*.html") for it in Document(path).fetched]
+    css = re.compile(r"""(?:@import\s+|url\()["']?([^"')\s]+)""")
+    for path in site.rglob("*.css"):
+        fetched += [(path, it) for it in css.findall(path.read_text(encoding="utf-8"))]
+    away = [f"{path.relative_to(site)}: {it}" for path, it in fetched if AWAY.match(it)]
+    assert len(fetched) > 10
+    assert not away, "\n".join(away)
+
+
+def test_no_page_sends_a_request_to_another_origin(visits: Visits, address: str) -> None:
+    assert len(visits.requests) > 10
+    assert not [url for url in visits.requests if not url.startswith((address, "data:", "blob:"))]
+
+
+def test_no_page_has_an_accessibility_violation(visits: Visits) -> None:
+    assert not visits.violations, "\n".join(visits.violations)
+
+
+def test_no_page_is_wider_than_the_screen(visits: Visits) -> None:
+    assert not visits.too_wide, "\n".join(visits.too_wide)
+
+
+@pytest.fixture(scope="module")
+def search_box(browser: Browser, address: str) -> Iterator[Page]:
+    with browser.new_context(base_url=address, viewport={"width": 1280, "height": 800}) as context:
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.goto("")
+        yield page
+
+
+def first_results(page: Page, text: str) -> list[str]:
+    """Paste the text into the search, as a person does, and read the first three pages."""
+    query = page.locator("[data-md-component=search-query]")
+    query.fill("")
+    query.press("Home")  # the search listens to keys
+    page.wait_for_function("!document.querySelector('.md-search-result__item')")
+    page.evaluate("text => navigator.clipboard.writeText(text)", text)
+    query.press("ControlOrMeta+v")
+    page.wait_for_function("document.querySelector('.md-search-result__item')", timeout=5000)
+    links = page.locator(".md-search-result__item > a").all()[:3]
+    return [urlsplit(link.get_attribute("href") or "").path.lstrip("/") for link in links]
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda book: book.source.stem)
+def test_the_search_finds_each_error_text_pasted_whole(
+    search_box: Page, playbook: Playbook
+) -> None:
+    for symptom in playbook.symptoms:
+        results = first_results(search_box, symptom)
+        assert playbook.page in results, f"{symptom!r} finds {results}, not {playbook.page}"
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda book: book.source.stem)
+def test_a_playbook_page_needs_no_script(still: Page, site: Path, playbook: Playbook) -> None:
+    still.goto(playbook.page)
+    quoted = [text.strip() for text in still.locator(".symptoms code").all_inner_texts()]
+    assert quoted == [text.strip() for text in playbook.symptoms]
+    assert still.locator(".short-version code").first.inner_text().strip()
+    for name in (playbook.source.name, f"{playbook.source.stem}.ipynb"):
+        assert still.locator(f"a[href$='/{name}']").first.is_visible(), f"no link to {name}"
+        assert (site / playbook.page).with_name(name).is_file()
+
+
+@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda book: book.source.stem)
+def test_a_printed_page_shows_what_is_folded(still: Page, playbook: Playbook) -> None:
+    still.goto(playbook.page)
+    still.emulate_media(media="print")
+    folded = still.locator("details.fold > :not(summary)").all()
+    assert folded, "no fold found"
+    assert all(part.is_visible() and part.bounding_box()["height"] > 0 for part in folded)
+    assert not still.locator("button:visible").count()
+
+
+def test_zensical_builds_the_same_pages(site: Path, project: Path) -> None:
+    build("zensical", folder=project)
+    ours, theirs = set(pages(site)), set(pages(project / "site"))
+    assert ours - theirs == set(ONLY_MKDOCS)
+    assert theirs - ours == set(ONLY_ZENSICAL)
