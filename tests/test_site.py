@@ -2,91 +2,36 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from html.parser import HTMLParser
-from itertools import product
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-import yaml
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from browser import open_browser, serve
 from playwright.sync_api import Browser, Page
+from site_reading import (
+    PLAYBOOKS,
+    ROOT,
+    WIDTHS,
+    Document,
+    Playbook,
+    Visits,
+    build,
+    first_results,
+    look,
+    pages,
+)
 
-ROOT = Path(__file__).parents[1]
-WIDTHS = {1280: 800, 390: 844}
 FEWEST_PLAYBOOKS = 6
 # Pages that one generator makes and the other does not, each with its reason.
 ONLY_MKDOCS: dict[str, str] = {}
 ONLY_ZENSICAL: dict[str, str] = {}
-# What a browser fetches by itself; `rel=canonical` and its like are only words.
-FETCHED_RELS = {"stylesheet", "icon", "preconnect", "preload", "dns-prefetch", "modulepreload"}
 AWAY = re.compile(r"(?:https?:)?//")
-
-
-@dataclass(frozen=True)
-class Playbook:
-    """A source file under `playbooks/`, with the error texts that its header quotes."""
-
-    source: Path
-    symptoms: tuple[str, ...]
-
-    @property
-    def page(self) -> str:
-        return f"playbooks/{self.source.parent.name}/{self.source.stem.replace('_', '-')}/"
-
-
-def read_playbook(source: Path) -> Playbook:
-    lines = source.read_text(encoding="utf-8").splitlines()
-    start = lines.index("# ---")
-    stop = lines.index("# ---", start + 1)
-    header = yaml.safe_load("\n".join(line[2:] for line in lines[start + 1 : stop]))
-    return Playbook(source, tuple(header["symptoms"]))
-
-
-PLAYBOOKS = [
-    read_playbook(path)
-    for path in sorted(ROOT.glob("playbooks/*/*.py"))
-    if path.parent.name != "playbook_kit"
-]
-
-
-class Document(HTMLParser):
-    """The ids of a page, where it points, and what a browser fetches for it unasked."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__()
-        self.ids, self.targets, self.fetched = {"", "top"}, list[str](), list[str]()
-        self.feed(path.read_text(encoding="utf-8"))
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = {name: value or "" for name, value in attrs}
-        self.ids |= {values[name] for name in ("id", "name") if name in values}
-        self.targets += [values[name] for name in ("href", "src") if name in values]
-        if tag == "link" and FETCHED_RELS & set(values.get("rel", "").split()):
-            self.fetched.append(values["href"])
-        if "src" in values:
-            self.fetched.append(values["src"])
-
-
-def build(command: str, *arguments: str, folder: Path) -> None:
-    environment = {k: v for k, v in os.environ.items() if k != "SITE_URL"}
-    result = subprocess.run(
-        [sys.executable, "-m", command, "build", *arguments],
-        cwd=folder,
-        env={**environment, "NO_MKDOCS_2_WARNING": "1"},
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
-    assert result.returncode == 0, f"`{command} build` failed:\n{result.stdout}"
+each_playbook = pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda book: book.source.stem)
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +45,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(project: Path) -> Path:
-    build("mkdocs", "--strict", "--quiet", folder=project)
+    build("mkdocs", "--strict", folder=project)  # --quiet would not count the warnings
     return (project / "site").rename(project / "built-by-mkdocs")
 
 
@@ -123,43 +68,23 @@ def still(browser: Browser, address: str) -> Iterator[Page]:
         yield context.new_page()
 
 
-@dataclass
-class Visits:
-    """What was seen when each page was opened in light and dark, wide and narrow."""
-
-    requests: set[str] = field(default_factory=set)
-    violations: list[str] = field(default_factory=list)
-    too_wide: list[str] = field(default_factory=list)
-
-
 @pytest.fixture(scope="module")
-def visits(browser: Browser, address: str, site: Path) -> Visits:
-    seen, axe = Visits(), Axe()
-    for scheme in ("light", "dark"):
-        with browser.new_context(base_url=address, color_scheme=scheme) as context:
-            page = context.new_page()
-            page.on("request", lambda request: seen.requests.add(request.url))
-            for path, (width, height) in product(pages(site), WIDTHS.items()):
-                page.set_viewport_size({"width": width, "height": height})
-                if not page.url.endswith(path) or page.url == "about:blank":
-                    page.goto(path)
-                look(page, axe, f"{path} ({scheme}, {width} px)", seen)
-    return seen
-
-
-def look(page: Page, axe: Axe, where: str, seen: Visits) -> None:
-    page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
-    page.add_style_tag(content="* { transition: none !important }")
-    if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-        seen.too_wide.append(where)
-    for violation in axe.run(page).response["violations"]:
-        for node in violation["nodes"]:
-            seen.violations.append(f"{where}: {violation['id']}: {node['failureSummary']}")
-            seen.violations.append(f"    {node['target']} {node['html'][:200]}")
-
-
-def pages(site: Path) -> list[str]:
-    return sorted(str(path.relative_to(site)) for path in site.rglob("*.html"))
+def visits(browser: Browser, address: str, site: Path) -> Iterator[Visits]:
+    seen = Visits()
+    with ExitStack() as stack:
+        open_page = {}
+        for scheme in ("light", "dark"):
+            context = browser.new_context(base_url=address, color_scheme=scheme)
+            open_page[scheme] = stack.enter_context(context).new_page()
+            open_page[scheme].on("request", lambda request: seen.requests.add(request.url))
+        for path in pages(site):
+            for page in open_page.values():
+                page.goto(path)
+                page.add_style_tag(content="* { transition: none !important }")
+                page.add_script_tag(content=AXE_SCRIPT)
+            for width in WIDTHS:
+                look(open_page, width, path, seen)
+        yield seen
 
 
 def test_the_site_has_a_page_for_every_playbook(site: Path) -> None:
@@ -218,20 +143,7 @@ def search_box(browser: Browser, address: str) -> Iterator[Page]:
         yield page
 
 
-def first_results(page: Page, text: str) -> list[str]:
-    """Paste the text into the search, as a person does, and read the first three pages."""
-    query = page.locator("[data-md-component=search-query]")
-    query.fill("")
-    query.press("Home")  # the search listens to keys
-    page.wait_for_function("!document.querySelector('.md-search-result__item')")
-    page.evaluate("text => navigator.clipboard.writeText(text)", text)
-    query.press("ControlOrMeta+v")
-    page.wait_for_function("document.querySelector('.md-search-result__item')", timeout=5000)
-    links = page.locator(".md-search-result__item > a").all()[:3]
-    return [urlsplit(link.get_attribute("href") or "").path.lstrip("/") for link in links]
-
-
-@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda book: book.source.stem)
+@each_playbook
 def test_the_search_finds_each_error_text_pasted_whole(
     search_box: Page, playbook: Playbook
 ) -> None:
@@ -240,7 +152,7 @@ def test_the_search_finds_each_error_text_pasted_whole(
         assert playbook.page in results, f"{symptom!r} finds {results}, not {playbook.page}"
 
 
-@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda book: book.source.stem)
+@each_playbook
 def test_a_playbook_page_needs_no_script(still: Page, site: Path, playbook: Playbook) -> None:
     still.goto(playbook.page)
     quoted = [text.strip() for text in still.locator(".symptoms code").all_inner_texts()]
@@ -251,7 +163,7 @@ def test_a_playbook_page_needs_no_script(still: Page, site: Path, playbook: Play
         assert (site / playbook.page).with_name(name).is_file()
 
 
-@pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda book: book.source.stem)
+@each_playbook
 def test_a_printed_page_shows_what_is_folded(still: Page, playbook: Playbook) -> None:
     still.goto(playbook.page)
     still.emulate_media(media="print")

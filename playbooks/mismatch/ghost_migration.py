@@ -41,14 +41,17 @@ laptop.replace(
 laptop.run("python manage.py makemigrations library --name book_shelf")
 laptop.run("python manage.py migrate --verbosity 0")
 laptop.rows("update library_book set shelf = 'A3' where author_id = 1")
-laptop.run("git add . && git commit --quiet --message 'Shelf of a book'")
 
 # %% [markdown]
-# Something else is urgent, and you go back to `main`.
+# Something else is urgent. You commit, and go back to `main`.
 
 # %% tags=["setup"]
+laptop.run("git add . && git commit --quiet --message 'Shelf of a book'")
 laptop.run("git switch --quiet main")
 books = laptop.rows("select id, title, copies from library_book order by id")
+careless = laptop.clone("careless")
+swallowed = laptop.clone("swallowed")
+gone = laptop.clone("gone")
 
 # %% tags=["before"]
 laptop.chain("library")
@@ -69,37 +72,34 @@ laptop.run("python manage.py migrate")
 
 # %%
 laptop.run(INSERT, fails="NOT NULL constraint failed: library_book.shelf")
-careless = laptop.clone("careless")
-swallowed = laptop.clone("swallowed")
-gone = laptop.clone("gone")
 
 # %% [markdown]
-# `showmigrations` hides a row whose file is gone. This prints such rows, the ghosts:
+# `showmigrations` hides rows whose file is gone, the ghosts. This prints them:
 
 # %%
 ghosts = laptop.run(LOOK)
 
 # %% [markdown]
-# - **The list is empty and the column exists**: somebody pruned the ghost, or changed the schema by
-#   hand. The fix below cannot help; restore the row first, or a copy of the database.
-# - **A ghost that left nothing in the schema** is the rest of a
-#   [squash](../squashing/squash-in-two-releases.md) or a
-#   [reset](../reset/reset-history-keep-data.md). There, and only there, pruning is right.
+# - **The list is empty, the column is there**: the row was deleted. On the branch, record it again
+#   with `python manage.py migrate library 0007 --fake`, then go on as below.
+# - **A ghost without a column**, after a [squash](../squashing/squash-in-two-releases.md), a
+#   [reset](../reset/reset-history-keep-data.md) or [a rebuilt table](#what-not-to-do): here, and
+#   only here, `python manage.py migrate library --prune` is right.
 # - **`migrate` stops with `duplicate column name`**: read
 #   [The table already exists](table-already-exists.md).
 #
-# Whether the branch is pushed makes no difference: no file changes. Every other database that has
-# seen the branch has its own ghost, and needs the same steps.
-
-# %% [markdown]
+# No file changes, so it makes no difference whether the branch is pushed. Any other database on
+# which the branch was migrated has a ghost of its own, and needs the same steps.
+#
 # ## Fix it
 #
-# **What the column holds is dropped.** If you need it, copy the database file first.
+# **What the column holds is lost.** Copy the database file first if you need it, or if you have
+# applied newer migrations of `main` since.
 #
-# Go to the branch that has the migration's file. Only the file knows how to take it back.
+# Go to the branch that has the file. Only the file says how to take the migration back.
 
 # %% tags=["fix"]
-laptop.run("git switch --quiet shelf")
+laptop.run("git switch shelf")
 
 # %% [markdown]
 # Migrate back to the last migration that both branches have.
@@ -111,22 +111,18 @@ laptop.run("python manage.py migrate library 0006")
 # Return to your work.
 
 # %% tags=["fix"]
-laptop.run("git switch --quiet main")
+laptop.run("git switch main")
 
 # %% [markdown]
-# **The branch is deleted?** Git still has its commits for some weeks. Find the file, fetch it for a
-# moment, migrate back, and remove it. This also works when you cannot switch.
+# **The branch is deleted?** Git keeps its commits for some weeks. `HEAD@{1}` is where you stood
+# before the last switch. If that is longer ago, name the commit: `--format='%h %s'` prints it.
 
 # %%
 gone.run("git branch --quiet -D shelf")
 gone.run("git log --all --reflog --format=%s -- library/migrations/0007_book_shelf.py")
-gone.run("git restore --source='HEAD@{1}' library/migrations/0007_book_shelf.py")
+gone.run("git switch --quiet --detach 'HEAD@{1}'")
 gone.run("python manage.py migrate library 0006 --verbosity 0")
-gone.run("rm library/migrations/0007_book_shelf.py")
-
-# %% [markdown]
-# `HEAD@{1}` is where you stood before the last switch. From further back, take the commit itself:
-# `--format='%h %s'` prints it.
+gone.run("git switch --quiet main")
 
 # %% [markdown]
 # ## Make sure
@@ -144,8 +140,7 @@ now = laptop.rows("select id, title, copies from library_book order by id")
 # %% [markdown]
 # ## Undo it
 #
-# Go forward again on the branch. The column comes back with its default in every row; the values
-# `A3` are gone.
+# Go forward again on the branch. The column comes back with its default in every row, without `A3`.
 
 # %%
 undone = laptop.clone("undone")
@@ -156,15 +151,16 @@ back = undone.rows("select title, shelf from library_book where author_id = 1 or
 # ## What not to do
 #
 # **Do not delete the row**, with SQL or with `--prune`. The column stays, inserts still fail, and
-# nothing is left that says why. (`--prune --plan` is no dry run: it deletes as well.)
+# the last trace of the cause is gone.
 
 # %%
 careless.run("python manage.py migrate library --prune")
+pruned = careless.clone("pruned")
 careless.run(INSERT, fails="NOT NULL constraint failed: library_book.shelf")
 
 # %% [markdown]
-# On the branch, Django now takes the migration for a new one. SQLite builds the table again,
-# prints `OK` and resets the column.
+# Back on the branch, Django takes the migration for a new one. SQLite builds the table again, prints
+# `OK` and resets the column.
 
 # %%
 kept = careless.rows("select title, shelf from library_book where author_id = 1 order by id")
@@ -172,22 +168,22 @@ careless.run("git switch --quiet shelf && python manage.py migrate library")
 lost = careless.rows("select title, shelf from library_book where author_id = 1 order by id")
 
 # %% [markdown]
-# **Do not leave the ghost where it is** either. On `main` you, or a colleague, number the shelves,
-# and choose the same name for the migration:
+# **Do not leave the ghost where it is.** Somebody on `main` numbers the shelves, and chooses the same
+# name for the migration:
 
 # %%
 swallowed.replace(
     "library/models.py",
     COPIES,
-    COPIES + "    shelf_number = models.PositiveIntegerField(null=True)\n",
+    COPIES + "    shelf_number = models.PositiveIntegerField(default=0)\n",
 )
 swallowed.run("python manage.py makemigrations library --name book_shelf")
 skipped = swallowed.run("python manage.py migrate")
 swallowed.run("python manage.py showmigrations library")
 
 # %% [markdown]
-# The ghost has swallowed it. Django finds a row with that name and takes the new migration as
-# applied. It never runs, here or wherever the ghost is:
+# The ghost has swallowed it. Django finds a row with that name, takes the new migration as applied
+# and never runs it. Now reading fails too:
 
 # %%
 swallowed.run(
@@ -195,26 +191,34 @@ swallowed.run(
     '"from library.models import Book; print(Book.objects.first())"',
     fails="no such column: library_book.shelf_number",
 )
-hole = swallowed.chain("library")
 
 # %% [markdown]
-# As long as the new file is not pushed, give it another name, and then take the ghost away.
+# **Do not migrate further on `main` first.** Under another name the migration runs. SQLite builds the
+# table again without the column that `main` does not know. It prints `OK`; `A3` is gone, and the
+# ghost is still there.
+
+# %%
+swallowed.run(
+    "mv library/migrations/0007_book_shelf.py library/migrations/0007_shelf_number.py"
+    " && python manage.py migrate library"
+)
+
+# %%
+swallowed.chain("library")
 
 # %% [markdown]
 # ## Why it happens
 #
 # `git switch` changes models and files, and leaves history and schema as they are: on
-# [the chain](../../guide/the-chain.md) two links break at once. Django compares the history with
-# the files by name, and ignores a row without a file. It never compares the history with the
-# schema. The insert fails because a `default` lives in Python: Django removes it from the column
-# once the existing rows are filled. Code that does not know the field sends no value, and the
-# column accepts no NULL.
+# [the chain](../../guide/the-chain.md) two links break. Django compares history and files by name,
+# ignores a row without a file, and never looks at the schema. The insert fails because a `default`
+# lives in Python and not in the column. Code that does not know the field sends no value, and the
+# column takes no NULL.
 #
 # ## Keep it from happening
 #
-# Before you leave a branch, migrate back to what the other one has, then switch. CI cannot see a
-# ghost: it starts from an empty database. On a database that lives longer, a laptop's or that of
-# a test server, this look prints `[]` when there is none:
+# Before you leave a branch, migrate back to what the other one has. CI starts from an empty database
+# and cannot see a ghost. On a database that lives longer, this look prints `[]` when there is none:
 #
 # ```bash
 # python manage.py shell --verbosity 0 -c "from django.db import connection; from django.db.migrations.loader import MigrationLoader; load = MigrationLoader(connection); print(sorted(set(load.applied_migrations) - set(load.disk_migrations)))"
@@ -227,11 +231,20 @@ hole = swallowed.chain("library")
 
 # %% tags=["check"]
 assert now == [*books, (7, "Persuasion", 1)], "the fix changes no row, and one can be added"
-assert "'0007_book_shelf'" in ghosts and no_ghosts.strip() == "[]", "the look tells the ghost"
-assert laptop.chain().whole and not laptop.chain().pending, "all apps are whole on main"
+assert "0007_book_shelf" in ghosts, "the look tells the ghost"
+assert no_ghosts.strip() == "[]", "and tells when it is gone"
+assert laptop.chain().whole, "all apps are whole, not this one alone"
 assert gone.chain().whole, "it works without the branch"
-assert [row[1] for row in back] == ["hall", "hall"], "going forward brings no values back"
-assert [row[1] for row in kept] == ["A3", "A3"], "the values survived until then"
-assert [row[1] for row in lost] == ["hall", "hall"], "pruning cost them"
+assert {shelf for _, shelf in back} == {"hall"}, "going forward brings no values back"
+assert {shelf for _, shelf in kept} == {"A3"}, "pruning leaves the values where they are"
+assert {shelf for _, shelf in lost} == {"hall"}, "and migrating after it resets them"
 assert "No migrations to apply" in skipped, "the ghost swallows the new migration"
-assert "column library_book.shelf_number is missing" in hole, "its column was never made"
+assert swallowed.chain().broken == ["files-history"], "the column is dropped, the ghost stays"
+
+# %% tags=["check"]
+# The remedies for the two cases beside this one.
+pruned.run("git switch --quiet shelf && python manage.py migrate library 0007 --fake --verbosity 0")
+pruned.run("python manage.py migrate library 0006 --verbosity 0 && git switch --quiet main")
+assert pruned.chain().whole, "a deleted row can be recorded again"
+swallowed.run("python manage.py migrate library --prune --verbosity 0")
+assert swallowed.chain().whole, "a ghost without a column can be pruned"

@@ -9,7 +9,7 @@
 # broken: [history-schema]
 # data: untouched
 # undo: put back the copy of the database that you make first
-# safe_in: production
+# safe_in: "production: once each migration is compared with the schema"
 # databases: [SQLite]
 # group: mismatch
 # ---
@@ -50,8 +50,12 @@ laptop.chain("library")
 laptop.run("python manage.py migrate", fails='table "library_genre" already exists')
 
 # %% [markdown]
-# PostgreSQL says `relation "library_genre" already exists` (seen there, not on this page). Where
-# the first migration without a row adds a nullable column, the message names the column:
+# It stopped at the first one and changed nothing. If your output has `Applying … OK` for an old
+# migration above the error, that one **ran a second time and may have reset a column**, as under
+# [What not to do](#what-not-to-do).
+#
+# PostgreSQL says `relation "library_genre" already exists` (seen there, not on this page). When the
+# first migration without a row adds a nullable column, the message names the column:
 
 # %%
 other = Sandbox("other")
@@ -59,17 +63,14 @@ other.rows("delete from django_migrations where app = 'lending' and name >= '000
 other.run("python manage.py migrate", fails="duplicate column name: returned_on")
 
 # %% [markdown]
-# **Read the lines above the error.** A line `Applying … OK` for an old migration means that it
-# ran a second time, and may have reset a column: see [What not to do](#what-not-to-do).
-#
-# Do not run `migrate` again. The plan names what has no row:
+# The plan names what has no row, and changes nothing:
 
 # %%
-plan = laptop.run("python manage.py migrate --plan")
+laptop.run("python manage.py migrate --plan")
 
 # %% [markdown]
-# For each of these, oldest first: is its *whole* effect in the database? `0004` should have made
-# these two tables and three indexes:
+# Take them one by one, oldest first: is its *whole* effect in the database? `0004` makes two
+# tables and three indexes, and all five are there:
 
 # %%
 wanted = laptop.run("python manage.py sqlmigrate library 0004")
@@ -79,50 +80,53 @@ there = laptop.rows(
 )
 
 # %% [markdown]
-# All five are there. `0005` makes `title` 200 characters long, `0006` adds an index:
+# `0005` makes `title` 200 characters long. It is. `0006` adds an index. There is none:
 
 # %%
 title = laptop.rows("select type from pragma_table_info('library_book') where name = 'title'")
 index = laptop.rows("select name from sqlite_master where name = 'library_book_title'")
 
 # %% [markdown]
-# So `0004` and `0005` are done, and `0006` is not. On PostgreSQL, `\d library_book` shows the same.
-#
-# - **Part of one migration's effect is missing**: do not fake that one, it would never be
-#   finished. Complete or undo it by hand first.
-# - **The data of a `RunPython` counts as effect**: look for it too.
+# - **Only a part of one is there**: do not fake it, or the rest never comes. Complete it by hand,
+#   or take the part away. The rows that a `RunPython` writes are part of its effect.
 # - **The error names a squash**: read
 #   [Squash in two releases](../squashing/squash-in-two-releases.md).
 # - **You deleted the files and made new ones**: read
 #   [Reset the history, keep the data](../reset/reset-history-keep-data.md).
 #
-# Each database has its own history. This page mends one; no file changes, nothing is pushed.
-
-# %% [markdown]
+# This mends one database. No file changes and there is nothing to push; look at each of the others
+# by itself, because each has its own history.
+#
 # ## Fix it
 #
-# Stop what writes to the database, then copy it: on SQLite the file, elsewhere with the
-# database's own tool.
+# Stop what writes to the database and copy it: on SQLite the file, elsewhere with the database's
+# own tool.
 
 # %% tags=["fix"]
 laptop.run("cp db.sqlite3 before.sqlite3")
 
 # %% [markdown]
-# Record the first migration, without running it. **`--fake` also records every earlier one that
-# has no row**, and with an older target than the last recorded one it goes backwards. So go one
-# at a time, oldest first, and stop before the first that is not done.
+# Record the first, without running it. **`--fake` also records every earlier one that has no row**,
+# and goes backwards when the target is recorded already. So name them one at a time, oldest first,
+# and look at what is left after each.
 
 # %% tags=["fix"]
 laptop.run("python manage.py migrate library 0004 --fake")
 
+# %%
+left = laptop.run("python manage.py migrate --plan")
+
 # %% [markdown]
-# Record the next one, which you compared too.
+# Record the next one. You have seen its effect too.
 
 # %% tags=["fix"]
-second = laptop.run("python manage.py migrate library 0005 --fake")
+laptop.run("python manage.py migrate library 0005 --fake")
+
+# %%
+last = laptop.run("python manage.py migrate --plan")
 
 # %% [markdown]
-# Apply the rest for real: the index is missing, and only running `0006` makes it.
+# Stop here: the index is not there. Apply the rest for real.
 
 # %% tags=["fix"]
 laptop.run("python manage.py migrate")
@@ -151,16 +155,16 @@ undone.run("python manage.py showmigrations library")
 # %% [markdown]
 # ## What not to do
 #
-# **The usual advice: “Find the most recent working migration, then apply remaining migrations
-# normally.”** The first command goes backwards. It takes rows away that were right, and those of
+# **The usual advice**: “Find the most recent working migration. Then apply remaining migrations
+# normally.” The first command goes backwards. It takes away rows that were right, and all rows of
 # the other app with them:
 
 # %%
 careless.run("python manage.py migrate library 0001 --fake")
 
 # %% [markdown]
-# The second one adds two columns that exist. SQLite builds the table again for each, prints `OK`,
-# and **resets `isbn` and `copies` to their defaults**. Then it stops where you began.
+# The second adds two columns that exist. SQLite builds the table again, prints `OK`, and **resets
+# `isbn` and `copies` to their defaults**. Then it stops where you began.
 
 # %%
 full = careless.rows("select title, isbn, copies from library_book order by id limit 3")
@@ -168,32 +172,34 @@ careless.run("python manage.py migrate library", fails='table "library_genre" al
 reset = careless.rows("select title, isbn, copies from library_book order by id limit 3")
 
 # %% [markdown]
-# PostgreSQL and MariaDB refuse the first of the two columns and keep the data (measured there,
-# not on this page). The advice is right in one case: the schema stands exactly at `0001`, and no
-# applied migration of another app builds on this app.
+# PostgreSQL and MariaDB refuse the first of the two columns and keep the data (measured there, not
+# on this page). The advice is right in one case: the schema is exactly at `0001`, and no applied
+# migration of another app depends on this one.
 #
-# **A bare `migrate --fake`** records `0006` as well. Every command is content, and the index is
-# missing for good:
+# **A bare `migrate --fake`** records everything that is left, in every app. `migrate --check` is
+# content, and the index never comes:
 
 # %%
 hasty.run("python manage.py migrate --fake")
 hasty.run("python manage.py migrate --check")
-faked = hasty.chain("library")
+
+# %%
+hasty.chain("library")
 
 # %% [markdown]
 # ## Why it happens
 #
-# Django never asks the database which tables exist. It runs what has a file and no row in
-# `django_migrations`. Rows get lost when someone deletes them by hand, when that one table is
-# restored from an older day, or when a dump brings tables without their history. On
-# [the chain](../../guide/the-chain.md) the link between history and schema is broken. `--fake`
-# moves the history and nothing else, so it mends the link only where the schema is already right.
+# Django does not ask the database which tables exist. It runs what has a file and no row in
+# `django_migrations`. Rows get lost when someone deletes them, or when that one table is restored
+# from an older day. On [the chain](../../guide/the-chain.md) the link between history and schema
+# is broken. `--fake` writes history and nothing else, so it mends the link only where the schema
+# is right already.
 #
 # ## Keep it from happening
 #
 # Leave `django_migrations` alone, and restore a database whole, never table by table. CI builds a
-# new database and cannot see this. Print the plan of the real one as the first step of a deploy,
-# and stop when it names an old migration:
+# new database and cannot see this. Let the deploy print the plan on the real one first, and stop
+# when it names an old migration:
 #
 # ```bash
 # python manage.py migrate --plan
@@ -201,24 +207,27 @@ faked = hasty.chain("library")
 #
 # ## Run it yourself
 #
-# Take out the first line of the setup, so that the index exists too. The last command of the fix
-# now stops with `index library_book_title already exists`: fake `0006` before it.
+# Take out the first command of the setup, so that the index exists too. The last command of the
+# fix then stops with `index library_book_title already exists`: now `0006` is one to fake as well.
 
 # %% tags=["check"]
 assert now == books, "the fix changes no row"
 assert [len(there), len(title), len(index)] == [5, 1, 0], "two are done, one is not"
 assert all(sql in wanted for (sql,) in there), "0004 is there whole"
-assert "0004" not in second, "each migration is faked by itself, after a look at it"
+assert "0005" in left, "each migration is faked by itself"
+assert "0004" not in left, "and the first one first"
+assert "0005" not in last, "one is left to run, no more"
 assert laptop.chain().whole, "all apps are whole, not this one alone"
+assert not laptop.chain().pending, "and nothing is left to apply"
 assert "table library_genre exists" in undone.chain("library"), "undone is as before"
 assert [row[1:] for row in reset] == [("", 1)] * 3 != full, "the usual advice reset two columns"
 assert "table lending_loan exists" in careless.chain(), "and lost the history of the other app"
-assert "index on library_book (title) is missing" in faked, "faking all hides a missing index"
-
-# %% [markdown]
-# The one case in which the usual advice is right:
+assert "index on library_book (title) is missing" in hasty.chain(), (
+    "faking all hides a missing index"
+)
 
 # %% tags=["check"]
+# The one case in which the usual advice is right.
 exact = Sandbox("exact")
 exact.run("python manage.py migrate library 0001 --verbosity 0")
 exact.rows("delete from django_migrations where app = 'library'")

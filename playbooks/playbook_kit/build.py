@@ -106,12 +106,11 @@ def _run(
 
 def _compare(site: Site, files: dict[Path, str], done: list[Result]) -> list[str]:
     """Differences that count. Where a page was recorded under other versions, a notice instead."""
-    excused = {}
+    excused: dict[Path, str] = {}
     for result in done:
         reason = site_files.other_versions(site, result)
         if reason:
-            for path in site_files.page_files(site, result, ""):
-                excused[path] = reason
+            excused |= dict.fromkeys(site_files.paths(site, result), reason)
     problems = []
     for path, text in files.items():
         diff = site_files.difference(path, text, site.root)

@@ -97,6 +97,9 @@ def run_kernel(argv: list[str], connection: socket.socket) -> None:
     connection.sendall(json.dumps({"ready": True}).encode() + b"\n")
     connection.close()
     app.start()
+    # `close` stops the thread for output, then waits for one that may be sending to it (seen: one
+    # time in five, with ipykernel 7.4). The end of this process closes the same.
+    atexit.unregister(app.close)
 
 
 def _outcome(run: Callable[[], None]) -> int:

@@ -48,7 +48,9 @@ class Request:
         try:
             connection.connect(str(path))
             data = json.dumps(asdict(self)).encode() + b"\n"
-            connection.sendall(data[socket.send_fds(connection, [data], [*fds]) :])
+            # An answer may have come, and the connection ended, as soon as all is sent.
+            if rest := data[socket.send_fds(connection, [data], [*fds]) :]:
+                connection.sendall(rest)
         except BaseException:
             connection.close()
             raise

@@ -11,23 +11,23 @@ import asyncio
 import os
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from queue import Empty
 from typing import Any
 
 from jupyter_client.asynchronous.client import AsyncKernelClient
 from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import AsyncKernelManager
 from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 from traitlets import Dict, Unicode, default
 from traitlets.config import Config
 
 from .environment import frozen
 from .forkprotocol import check_length
+from .kernelclient import PlaybookKernelClient
 from .provisioner import ForkedKernelProvisioner
 from .sessions import reap
 
@@ -38,39 +38,6 @@ __all__ = [
     "executing",
     "reap",
 ]
-
-
-class PlaybookKernelClient(AsyncKernelClient):
-    """A client that is ready as soon as the kernel is."""
-
-    def start_channels(self, hb: bool = False, **channels: bool) -> None:  # type: ignore[override]
-        """Start the channels, without the heartbeat: the manager knows when the kernel dies."""
-        super().start_channels(hb=hb, **channels)
-
-    async def wait_for_ready(self, timeout: float | None = None) -> None:
-        """Wait until the kernel has welcomed this client on iopub and answered on shell.
-
-        The welcome (Jupyter's enhancement proposal 65, ipykernel 7) says that no output can be
-        missed. Raises RuntimeError when the kernel dies, or is not ready after `timeout` seconds.
-        """
-        deadline = time.monotonic() + (timeout or float("inf"))
-        self.kernel_info()
-        expected = [
-            (self.iopub_channel, "iopub_welcome"),
-            (self.shell_channel, "kernel_info_reply"),
-        ]
-        while expected:
-            channel, kind = expected[0]
-            try:
-                message = await channel.get_msg(timeout=1)
-            except Empty:
-                if not await self.is_alive():
-                    raise RuntimeError("the kernel died before it was ready") from None
-                if time.monotonic() > deadline:
-                    raise RuntimeError(f"the kernel is not ready after {timeout} s") from None
-            else:
-                if message["msg_type"] == kind:
-                    expected.pop(0)
 
 
 # jupyter_client makes its methods asynchronous in a subclass, and annotates those of the base class:
@@ -154,6 +121,33 @@ class PlaybookKernelManager(AsyncKernelManager):
         return super().client(**{"context": self.context, **kwargs})
 
 
+class _Client(NotebookClient):
+    async def async_execute_cell(self, *args: Any, **kw: Any) -> Any:
+        """Execute a cell, as documented; but let a cancellation be one.
+
+        nbclient takes it for the death of the kernel, which a caller may handle and go on.
+        """
+        try:
+            return await super().async_execute_cell(*args, **kw)
+        except DeadKernelError:
+            task = asyncio.current_task()
+            if task and task.cancelling():
+                raise asyncio.CancelledError from None
+            raise
+
+
+def _join_streams(cell: Any, **_: Any) -> None:
+    """Make one output of each run of prints: where the kernel cuts them depends on time."""
+    joined: list[Any] = []
+    for output in cell.outputs:
+        last: Any = joined[-1] if joined else {}
+        if output.output_type == "stream" and last.get("name") == output.name:
+            last.text += output.text
+        else:
+            joined.append(output)
+    cell.outputs = joined
+
+
 @asynccontextmanager
 async def executing(
     notebook: Any,
@@ -179,11 +173,12 @@ async def executing(
             "server": str(server or ""),
             "environment": env or frozen(directory),
         }
-        client = NotebookClient(
+        client = _Client(
             notebook,
             config=Config(PlaybookKernelManager=options),
             kernel_manager_class=PlaybookKernelManager,
             kernel_name="python3",
+            on_cell_executed=_join_streams,
             record_timing=False,
             resources={"metadata": {"path": str(directory)}},
             shutdown_kernel="immediate",

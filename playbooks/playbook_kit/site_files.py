@@ -42,13 +42,15 @@ class Site:
 
 
 def page_files(site: Site, result: Result, source: str) -> dict[Path, str]:
-    """The three files of one playbook: page, source, notebook."""
-    folder = site.pages / result.header.group
-    return {
-        site.pages / f"{result.page}.md": page(result),
-        folder / f"{result.name}.py": source,
-        folder / f"{result.name}.ipynb": notebook(result, source),
-    }
+    """The three files of one playbook, with their texts."""
+    texts = page(result), source, notebook(result, source)
+    return dict(zip(paths(site, result), texts, strict=True))
+
+
+def paths(site: Site, of: Result | Playbook) -> tuple[Path, Path, Path]:
+    """Where the three files of one playbook are: page, source, notebook."""
+    page_path = site.pages / f"{of.page}.md"
+    return page_path, page_path.with_name(f"{of.name}.py"), page_path.with_name(f"{of.name}.ipynb")
 
 
 def shared_files(site: Site, headers: Headers, results: list[Result]) -> dict[Path, str]:
@@ -134,10 +136,8 @@ def chain_figures(results: list[Result]) -> str:
 def stray(site: Site, headers: Headers) -> list[Path]:
     """Generated files on disk that belong to no playbook any more."""
     known = {site.pages / RECORD}
-    for playbook, header in headers:
-        folder = site.pages / header.group
-        known |= {site.pages / f"{playbook.page}.md"}
-        known |= {folder / f"{playbook.name}.py", folder / f"{playbook.name}.ipynb"}
+    for playbook, _ in headers:
+        known |= set(paths(site, playbook))
     return sorted(path for path in site.pages.rglob("*") if path.is_file() and path not in known)
 
 

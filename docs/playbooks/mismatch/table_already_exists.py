@@ -1,0 +1,236 @@
+# ---
+# title: "migrate stops: the table already exists"
+# symptoms:
+#   - table "library_genre" already exists
+#   - "duplicate column name: returned_on"
+# cause: >-
+#   The schema is ahead of the history: rows of django_migrations are gone, so Django runs again
+#   what it ran long ago. If it stops at the first migration, nothing is lost.
+# broken: [history-schema]
+# data: untouched
+# undo: put back the copy of the database that you make first
+# safe_in: "production: once each migration is compared with the schema"
+# databases: [SQLite]
+# group: mismatch
+# ---
+
+# %%
+from playbook_kit import Sandbox
+
+laptop = Sandbox("laptop")
+BOOKS = (
+    "select title, isbn, copies, count(genre_id) as genres from library_book b "
+    "left join library_book_genres g on g.book_id = b.id group by b.id order by b.id"
+)
+
+# %% [markdown]
+# Your database has everything up to `0005`. The newest migration, `0006`, came with the last pull.
+
+# %% tags=["setup"]
+laptop.run("python manage.py migrate library 0005 --verbosity 0")
+books = laptop.rows(BOOKS)
+
+# %% [markdown]
+# A colleague tidies the history by hand, and deletes two rows too many.
+
+# %% tags=["setup"]
+laptop.rows("delete from django_migrations where app = 'library' and name >= '0004'")
+careless = laptop.clone("careless")
+hasty = laptop.clone("hasty")
+
+# %% tags=["before"]
+laptop.chain("library")
+
+# %% [markdown]
+# ## Is this your case?
+#
+# `migrate` stops at a migration that ran long ago.
+
+# %%
+laptop.run("python manage.py migrate", fails='table "library_genre" already exists')
+
+# %% [markdown]
+# It stopped at the first one and changed nothing. If your output has `Applying … OK` for an old
+# migration above the error, that one **ran a second time and may have reset a column**, as under
+# [What not to do](#what-not-to-do).
+#
+# PostgreSQL says `relation "library_genre" already exists` (seen there, not on this page). When the
+# first migration without a row adds a nullable column, the message names the column:
+
+# %%
+other = Sandbox("other")
+other.rows("delete from django_migrations where app = 'lending' and name >= '0005'")
+other.run("python manage.py migrate", fails="duplicate column name: returned_on")
+
+# %% [markdown]
+# The plan names what has no row, and changes nothing:
+
+# %%
+laptop.run("python manage.py migrate --plan")
+
+# %% [markdown]
+# Take them one by one, oldest first: is its *whole* effect in the database? `0004` makes two
+# tables and three indexes, and all five are there:
+
+# %%
+wanted = laptop.run("python manage.py sqlmigrate library 0004")
+there = laptop.rows(
+    "select sql from sqlite_master where tbl_name in ('library_genre', 'library_book_genres') "
+    "order by rowid"
+)
+
+# %% [markdown]
+# `0005` makes `title` 200 characters long. It is. `0006` adds an index. There is none:
+
+# %%
+title = laptop.rows("select type from pragma_table_info('library_book') where name = 'title'")
+index = laptop.rows("select name from sqlite_master where name = 'library_book_title'")
+
+# %% [markdown]
+# - **Only a part of one is there**: do not fake it, or the rest never comes. Complete it by hand,
+#   or take the part away. The rows that a `RunPython` writes are part of its effect.
+# - **The error names a squash**: read
+#   [Squash in two releases](../squashing/squash-in-two-releases.md).
+# - **You deleted the files and made new ones**: read
+#   [Reset the history, keep the data](../reset/reset-history-keep-data.md).
+#
+# This mends one database. No file changes and there is nothing to push; look at each of the others
+# by itself, because each has its own history.
+#
+# ## Fix it
+#
+# Stop what writes to the database and copy it: on SQLite the file, elsewhere with the database's
+# own tool.
+
+# %% tags=["fix"]
+laptop.run("cp db.sqlite3 before.sqlite3")
+
+# %% [markdown]
+# Record the first, without running it. **`--fake` also records every earlier one that has no row**,
+# and goes backwards when the target is recorded already. So name them one at a time, oldest first,
+# and look at what is left after each.
+
+# %% tags=["fix"]
+laptop.run("python manage.py migrate library 0004 --fake")
+
+# %%
+left = laptop.run("python manage.py migrate --plan")
+
+# %% [markdown]
+# Record the next one. You have seen its effect too.
+
+# %% tags=["fix"]
+laptop.run("python manage.py migrate library 0005 --fake")
+
+# %%
+last = laptop.run("python manage.py migrate --plan")
+
+# %% [markdown]
+# Stop here: the index is not there. Apply the rest for real.
+
+# %% tags=["fix"]
+laptop.run("python manage.py migrate")
+
+# %% [markdown]
+# ## Make sure
+#
+# History and schema agree, and every row is as it was.
+
+# %% tags=["after"]
+laptop.chain("library")
+
+# %%
+now = laptop.rows(BOOKS)
+
+# %% [markdown]
+# ## Undo it
+#
+# Put the copy back, while nothing uses the database. What was written since is lost.
+
+# %%
+undone = laptop.clone("undone")
+undone.run("cp before.sqlite3 db.sqlite3")
+undone.run("python manage.py showmigrations library")
+
+# %% [markdown]
+# ## What not to do
+#
+# **The usual advice**: “Find the most recent working migration. Then apply remaining migrations
+# normally.” The first command goes backwards. It takes away rows that were right, and all rows of
+# the other app with them:
+
+# %%
+careless.run("python manage.py migrate library 0001 --fake")
+
+# %% [markdown]
+# The second adds two columns that exist. SQLite builds the table again, prints `OK`, and **resets
+# `isbn` and `copies` to their defaults**. Then it stops where you began.
+
+# %%
+full = careless.rows("select title, isbn, copies from library_book order by id limit 3")
+careless.run("python manage.py migrate library", fails='table "library_genre" already exists')
+reset = careless.rows("select title, isbn, copies from library_book order by id limit 3")
+
+# %% [markdown]
+# PostgreSQL and MariaDB refuse the first of the two columns and keep the data (measured there, not
+# on this page). The advice is right in one case: the schema is exactly at `0001`, and no applied
+# migration of another app depends on this one.
+#
+# **A bare `migrate --fake`** records everything that is left, in every app. `migrate --check` is
+# content, and the index never comes:
+
+# %%
+hasty.run("python manage.py migrate --fake")
+hasty.run("python manage.py migrate --check")
+
+# %%
+hasty.chain("library")
+
+# %% [markdown]
+# ## Why it happens
+#
+# Django does not ask the database which tables exist. It runs what has a file and no row in
+# `django_migrations`. Rows get lost when someone deletes them, or when that one table is restored
+# from an older day. On [the chain](../../guide/the-chain.md) the link between history and schema
+# is broken. `--fake` writes history and nothing else, so it mends the link only where the schema
+# is right already.
+#
+# ## Keep it from happening
+#
+# Leave `django_migrations` alone, and restore a database whole, never table by table. CI builds a
+# new database and cannot see this. Let the deploy print the plan on the real one first, and stop
+# when it names an old migration:
+#
+# ```bash
+# python manage.py migrate --plan
+# ```
+#
+# ## Run it yourself
+#
+# Take out the first command of the setup, so that the index exists too. The last command of the
+# fix then stops with `index library_book_title already exists`: now `0006` is one to fake as well.
+
+# %% tags=["check"]
+assert now == books, "the fix changes no row"
+assert [len(there), len(title), len(index)] == [5, 1, 0], "two are done, one is not"
+assert all(sql in wanted for (sql,) in there), "0004 is there whole"
+assert "0005" in left, "each migration is faked by itself"
+assert "0004" not in left, "and the first one first"
+assert "0005" not in last, "one is left to run, no more"
+assert laptop.chain().whole, "all apps are whole, not this one alone"
+assert not laptop.chain().pending, "and nothing is left to apply"
+assert "table library_genre exists" in undone.chain("library"), "undone is as before"
+assert [row[1:] for row in reset] == [("", 1)] * 3 != full, "the usual advice reset two columns"
+assert "table lending_loan exists" in careless.chain(), "and lost the history of the other app"
+assert "index on library_book (title) is missing" in hasty.chain(), (
+    "faking all hides a missing index"
+)
+
+# %% tags=["check"]
+# The one case in which the usual advice is right.
+exact = Sandbox("exact")
+exact.run("python manage.py migrate library 0001 --verbosity 0")
+exact.rows("delete from django_migrations where app = 'library'")
+exact.run("python manage.py migrate library 0001 --fake --verbosity 0")
+exact.run("python manage.py migrate --verbosity 0")
+assert exact.chain().whole, "the schema stood at 0001, and no other app was applied"

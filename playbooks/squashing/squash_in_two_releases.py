@@ -1,0 +1,338 @@
+# ---
+# title: Squash a long history in two releases
+# symptoms:
+#   - >-
+#     Migration lending.0001_initial depends on nonexistent node ('library', '0003_book_copies').
+#     Django tried to replace migration library.0003_book_copies with any of
+#     [library.0001_squashed_0006] but wasn't able to because some of the replaced migrations are
+#     already applied.
+#   - >-
+#     Migration lending.0001_initial is applied before its dependency library.0001_squashed_0006
+#     on database 'default'.
+# cause: >-
+#   A squash was shipped together with the deletion of its originals. A database that had applied
+#   some of the originals can use neither. Django stops before it changes anything.
+# broken: [files-history]
+# data: untouched
+# undo: git revert, until you prune
+# safe_in: production
+# databases: [SQLite]
+# group: squashing
+# ---
+
+# %%
+from playbook_kit import Sandbox
+
+laptop = Sandbox("laptop")
+production = Sandbox("production")
+
+# %% [markdown]
+# Production is a few weeks behind: of the six migrations of `library` it has applied three.
+
+# %% tags=["setup"]
+production.run("python manage.py migrate library 0003 --verbosity 0")
+books = production.rows("select id, title, copies from library_book order by id")
+backup = production.clone("backup")
+
+# %% [markdown]
+# Your laptop has applied all six. You squash them, delete the originals, and ship both at once.
+
+# %% tags=["setup"]
+laptop.run(
+    "python manage.py squashmigrations library 0001 0006 --squashed-name squashed_0006"
+    " --noinput --verbosity 0"
+)
+laptop.run("rm library/migrations/0001_initial.py library/migrations/000[2-6]_*.py")
+laptop.run("python manage.py migrate")
+laptop.run("git add . && git commit --quiet --message 'Squash library'")
+branch = laptop.clone("branch")
+laptop.run("git push --quiet")
+production.run("git pull --quiet --no-rebase")
+careless = production.clone("careless")
+
+# %% tags=["before"]
+production.chain()
+
+# %% [markdown]
+# ## Is this your case?
+#
+# **You have not squashed yet?** Nothing is broken. Go to “Release 1”.
+#
+# After a squash, `migrate` stops, and `makemigrations` stops with another message.
+
+# %%
+production.run("python manage.py migrate", fails="wasn't able to because some")
+production.run("python manage.py makemigrations --check --noinput", fails="before its dependency")
+
+# %% [markdown]
+# A new install works, and so does a database that had applied all the originals. That is why
+# neither your laptop nor CI noticed.
+
+# %%
+install_0 = laptop.clone("new-install")
+install_0.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+install_0.run("python manage.py showmigrations library")
+
+# %% [markdown]
+# - **Not pushed, and applied on your laptop alone:** take the commit back, go to “Release 1”.
+# - **Every database says `[X] … (6 squashed migrations)`, as above:** nothing is broken. Go to
+#   “Release 2”.
+# - **The release removed `replaces` as well:** you see the second message. The fix is the same.
+# - **No message, but columns or constraints are missing:** read “What not to do”. The fix is the
+#   same.
+#
+# ## Fix it
+#
+# ### Take the release back
+#
+# Revert the commit that deleted the originals, here `HEAD`. With them, every database can go on.
+
+# %% tags=["fix"]
+laptop.run(
+    "git revert --no-commit HEAD && git commit --quiet --message 'Take the squash back'"
+    " && git push --quiet"
+)
+
+# %% [markdown]
+# Production applies what it lacks. Do the same on every database that is behind.
+
+# %% tags=["fix"]
+production.run("git pull --quiet --no-rebase && python manage.py migrate")
+
+# %% [markdown]
+# ### Release 1: add the squash, keep the originals
+#
+# The usual advice ends with this command: `squashmigrations app_name 0001 0010`. It is the first
+# half. If a database has recorded your first try, use the same name again.
+
+# %% tags=["fix"]
+laptop.run(
+    "python manage.py squashmigrations library 0001 0006 --squashed-name squashed_0006",
+    answers=["y"],
+)
+
+# %% [markdown]
+# Read the new file beside the originals: Django 5.2 drops `atomic = False`, and the functions of
+# `RunPython` have to be copied by hand. Then let Django compare it with the models.
+
+# %%
+laptop.run("python manage.py makemigrations --check --noinput")
+
+# %% [markdown]
+# A new install takes the squash and none of the originals.
+
+# %%
+install_1 = laptop.clone("new-install-1")
+install_1.run("rm db.sqlite3 && python manage.py migrate library")
+
+# %% [markdown]
+# Ship it. On production, `[-]` says that all the originals are applied. `migrate` changes no
+# table there. It records the squash.
+
+# %%
+laptop.run("git add . && git commit --quiet --message 'Add a squash' && git push --quiet")
+
+# %% tags=["fix"]
+release_1 = production.run(
+    "git pull --quiet --no-rebase && python manage.py showmigrations library"
+    " && python manage.py migrate"
+)
+
+# %% [markdown]
+# `0001` now fits two files. Write whole names.
+
+# %%
+laptop.run("python manage.py sqlmigrate library 0001", fails="More than one migration matches")
+
+# %% [markdown]
+# ### Release 2: delete the originals
+#
+# **First, this line must succeed on every database**: production, staging, each laptop. One that
+# is left out stops, or goes wrong without a message. Tag release 1 for backups made before it.
+
+# %%
+production.run(r"python manage.py showmigrations library | grep '\[X\] 0001_squashed_0006'")
+laptop.run("git tag squash-recorded && git push --quiet origin squash-recorded")
+undone = production.clone("undone")
+
+# %% [markdown]
+# Migrations of other apps that name an original must name the squash.
+
+# %% tags=["fix"]
+laptop.replace("lending/migrations/0001_initial.py", "0003_book_copies", "0001_squashed_0006")
+
+# %% [markdown]
+# Delete the originals. Their rows stay as long as the squash has `replaces`.
+
+# %% tags=["fix"]
+laptop.run("rm library/migrations/0001_initial.py library/migrations/000[2-6]_*.py")
+
+# %%
+laptop.run("python manage.py migrate library --prune")
+
+# %% [markdown]
+# Remove `replaces`. The squash is a migration like any other now.
+
+# %% tags=["fix"]
+names = ["0001_initial", "0002_book_isbn", "0003_book_copies"]
+names += ["0004_genre", "0005_longer_titles", "0006_find_books_by_title"]
+replaces = ", ".join(f"('library', '{name}')" for name in names)
+laptop.replace("library/migrations/0001_squashed_0006.py", f"    replaces = [{replaces}]\n\n", "")
+
+# %% [markdown]
+# Check it and ship it. Production has nothing to apply.
+
+# %%
+laptop.run("python manage.py makemigrations --check --noinput")
+laptop.run("git add . && git commit --quiet --message 'Delete the originals' && git push --quiet")
+
+# %% tags=["fix"]
+production.run("git pull --quiet --no-rebase && python manage.py migrate")
+
+# %% [markdown]
+# **The next command closes the way back** (see “Undo it”): let some days pass. Then delete the
+# rows of the originals, on each database. A new migration with one of these names would count as
+# applied.
+
+# %%
+undone_2 = production.clone("undone-2")
+
+# %% tags=["fix"]
+production.run("python manage.py migrate library --prune")
+
+# %% [markdown]
+# ## Make sure
+#
+# Look at production, and at an install that has never seen the originals.
+
+# %% tags=["after"]
+production.chain()
+
+# %% tags=["after"]
+install_2 = laptop.clone("new-install-2")
+install_2.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+install_2.chain()
+
+# %% [markdown]
+# Both have the same columns. Compare them by name: production grew step by step, and has them in
+# another order.
+
+# %%
+production.rows("select group_concat(name) as columns from pragma_table_info('library_book')")
+install_2.rows("select group_concat(name) as columns from pragma_table_info('library_book')")
+
+# %% [markdown]
+# A backup from before release 1 passes through the tag, then goes on to `main`.
+
+# %%
+backup.run("git fetch --quiet --tags && git switch --quiet --detach squash-recorded")
+backup.run("python manage.py migrate")
+backup.run("git switch --quiet main && git pull --quiet --no-rebase")
+backup.run("python manage.py migrate library --prune --verbosity 0")
+
+# %% [markdown]
+# ## Undo it
+#
+# **Before release 2:** revert the commit of the squash, and prune its row.
+
+# %%
+undone.run("git revert --no-commit HEAD && python manage.py migrate library --prune")
+
+# %% [markdown]
+# **After release 2, before you prune:** revert release 2. The rows of the originals are there.
+
+# %%
+undone_2.run("git revert --no-commit HEAD && python manage.py migrate")
+
+# %% [markdown]
+# **After you prune**, no command of Django goes back: with `replaces` in the file and its rows
+# gone, the squash counts as not applied. Stay on release 2, and write a new migration.
+
+# %%
+pruned = production.clone("undone-3")
+pruned.run("git revert --no-commit HEAD && python manage.py showmigrations library")
+pruned.run("python manage.py migrate", fails="declared with a lazy reference")
+
+# %% [markdown]
+# ## What not to do
+#
+# **Do not edit the dependency in order to silence the message** while production cannot use the
+# squash. The whole app drops out, and `migrate` stops later.
+
+# %%
+careless.replace("lending/migrations/0001_initial.py", "0003_book_copies", "0001_squashed_0006")
+careless.run("python manage.py showmigrations library")
+careless.run("python manage.py migrate", fails="declared with a lazy reference")
+
+# %% [markdown]
+# **Do not count on a message.** `library` stopped because `lending` names one of its migrations.
+# No app names those of `lending`. Here is a database at `lending.0005`, and a squash of `0005` to
+# `0007` without its originals:
+
+# %%
+silent = backup.clone("silent")
+silent.run("python manage.py migrate lending 0005 --verbosity 0")
+silent.run("python manage.py squashmigrations lending 0005 0007 --noinput --verbosity 0")
+silent.run("rm lending/migrations/0005_returned_on.py lending/migrations/000[67]_*.py")
+silent.run("python manage.py migrate")
+silent.run("python manage.py makemigrations --check --noinput")
+silent.run("python manage.py showmigrations lending")
+
+# %% [markdown]
+# Every exit code is 0, and every migration in the list is applied. `0006` and `0007` will never
+# run: the e-mail address is not unique, and two readers share one.
+
+# %%
+silent.rows("insert into lending_reader (name, email) values ('Eve', 'ada@example.org')")
+twice = silent.rows("select name from lending_reader where email = 'ada@example.org' order by id")
+silent.chain("lending")
+
+# %% [markdown]
+# ## Why it happens
+#
+# Django uses a squash when all of the migrations in its `replaces` are recorded, or none. With
+# some recorded it goes on with the originals. If their files are gone, it has neither. Where
+# another app names an original, Django misses it and stops. Where none does, the squash drops out
+# of the plan. Without `replaces`, only its own row counts, and `migrate` writes that row once all
+# the originals are applied: hence a release in between. On [the chain](../../guide/the-chain.md)
+# this is a break between files and history.
+#
+# ## Keep it from happening
+#
+# Never delete a migration in the release that replaces it. In CI, this line fails on a branch that
+# deletes one. It fails on release 2 as well: then ask every database first.
+#
+# ```bash
+# git diff --exit-code --no-renames --diff-filter=D --name-only origin/main... -- "*/migrations/*"
+# ```
+#
+# ## Run it yourself
+#
+# Leave out the cell in which production gets release 1. The line with `grep` stops the playbook
+# before a file is deleted. Leave out that line as well, and read what production says to release 2.
+
+# %% tags=["check"]
+assert "[-] 0001_squashed_0006" in release_1, "production was up to date before it got the squash"
+now = production.rows("select id, title, copies from library_book order by id")
+assert now == books, "production kept every book"
+recorded = production.rows("select name from django_migrations where app = 'library'")
+assert recorded == [("0001_squashed_0006",)], "only the squash is left in the history"
+
+# %% tags=["check"]
+schema = """
+    select m.name, c.name, c.type, c."notnull" from sqlite_master m
+    left join pragma_table_info(m.name) c where m.name like 'library%' order by m.name, c.name
+"""
+for place in (install_0, install_1, install_2, backup):
+    assert place.rows(schema) == production.rows(schema), f"{place.name} has the same schema"
+for chain in (place.chain() for place in (install_0, install_2, backup, undone, undone_2)):
+    assert chain.whole, f"{chain.place} is whole"
+
+# %% tags=["check"]
+branch.run(
+    'git diff --exit-code --no-renames --diff-filter=D --name-only origin/main... -- "*/migrations/*"',
+    fails="library/migrations/0003_book_copies.py",
+)
+assert "is recorded in part" in careless.chain(), "the edited dependency repaired nothing"
+assert "0007_unique_reader_email, whose files are gone" in silent.chain("lending"), "it never runs"
+assert twice == [("Ada",), ("Eve",)], "the constraint is missing"

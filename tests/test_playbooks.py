@@ -1,0 +1,150 @@
+"""The truth rules of the project, held against every playbook there is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from conftest import PLAYBOOKS
+from playbook_kit import site_files
+from playbook_kit.batch import servers
+from playbook_kit.cli import ROOT
+from playbook_kit.execution import Failure, Job, run
+from playbook_kit.results import Result
+from playbook_kit.rules import broken_promises
+from playbook_kit.scratch import run_directory
+from playbook_kit.site_files import Site
+from playbook_kit.source import Playbook
+from playbook_kit.template import REPOSITORY
+from playbook_kit.versions import versions
+
+SITE = Site(REPOSITORY)
+NAMES = [playbook.name for playbook in PLAYBOOKS]
+
+
+def result_of(name: str, outcomes: dict[str, Result | Failure]) -> Result:
+    outcome = outcomes[name]
+    assert isinstance(outcome, Result), str(outcome)
+    return outcome
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_runs_and_keeps_what_its_page_promises(
+    name: str, outcomes: dict[str, Result | Failure]
+) -> None:
+    """Rules 1 to 3: it runs, its symptoms were printed, the chain is broken and then whole."""
+    assert broken_promises(result_of(name, outcomes)) == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_command_that_failed_was_expected_to(
+    name: str, outcomes: dict[str, Result | Failure]
+) -> None:
+    """Rule 1: no command fails unnoticed, also not by what it prints."""
+    playbook = next(playbook for playbook in PLAYBOOKS if playbook.name == name)
+    failed = [shown for shown in result_of(name, outcomes).shown("command") if shown["code"]]
+    assert len(failed) <= playbook.path.read_text().count("fails=")
+
+
+def test_a_fix_step_that_is_left_out_makes_its_playbook_fail() -> None:
+    """Rule 4, for every `fix` cell of every playbook."""
+    cases = [
+        (playbook, cell.line)
+        for playbook in PLAYBOOKS
+        for cell in playbook.cells()
+        if cell.tag == "fix"
+    ]
+    assert len(cases) >= len(PLAYBOOKS)
+    needless = [
+        f"{playbook.path}:{line}: the playbook passes without this step"
+        for (playbook, line), outcome in zip(cases, asyncio.run(leaving_out(cases)), strict=True)
+        if isinstance(outcome, Result)
+    ]
+    assert needless == []
+
+
+async def leaving_out(cases: list[tuple[Playbook, int]]) -> list[Result | Failure]:
+    with run_directory() as directory, servers(directory, None) as (kernels, commands):
+        free = asyncio.Semaphore(3)
+
+        async def one(playbook: Playbook, line: int) -> Result | Failure:
+            async with free:
+                home = directory / f"{playbook.name}-{line}"
+                home.mkdir()
+                return await run(playbook, Job(home, kernels, commands, (line,)))
+
+        return list(await asyncio.gather(*(one(*case) for case in cases)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_pages_on_disk_are_those_of_a_fresh_run(
+    name: str, outcomes: dict[str, Result | Failure]
+) -> None:
+    """Rule 5; under other versions than the recorded ones a difference is a notice."""
+    result = result_of(name, outcomes)
+    source = next(playbook for playbook in PLAYBOOKS if playbook.name == name).path.read_text()
+    files = site_files.page_files(SITE, result, source)
+    differing = [
+        difference
+        for path, text in files.items()
+        if (difference := site_files.difference(path, text, REPOSITORY))
+    ]
+    reason = site_files.other_versions(SITE, result)
+    if differing and reason:
+        pytest.skip(f"its pages differ, with {reason}")
+    assert differing == []
+
+
+def test_the_lists_on_disk_are_those_of_the_headers(outcomes: dict[str, Result | Failure]) -> None:
+    headers = [(playbook, playbook.header()) for playbook in PLAYBOOKS]
+    results = [outcome for outcome in outcomes.values() if isinstance(outcome, Result)]
+    for path, text in site_files.shared_files(SITE, headers, results).items():
+        assert path.read_text() == text, f"{path}: playbooks run"
+    assert site_files.stray(SITE, headers) == []
+
+
+def test_there_is_a_floor_under_the_numbers(outcomes: dict[str, Result | Failure]) -> None:
+    """Rule 8: a collector that finds nothing must not pass."""
+    results = [outcome for outcome in outcomes.values() if isinstance(outcome, Result)]
+    assert len(results) == len(list(ROOT.glob("*/[!_]*.py"))) - kit_files() >= 6
+    assert sum(1 for result in results for _ in result.shown("command")) >= 120
+    assert sum(len(result.header.symptoms) for result in results) >= 6
+    assert sum(1 for result in results for _ in result.shown("chain")) >= 18
+
+
+def kit_files() -> int:
+    return len(list((ROOT / "playbook_kit").glob("[!_]*.py")))
+
+
+def test_ran_on_names_only_what_has_a_recorded_run() -> None:
+    """Rule 9: each page says the versions that the record has for it, and nothing else."""
+    record = json.loads((SITE.pages / site_files.RECORD).read_text())
+    assert sorted(record) == sorted(NAMES)
+    for playbook in PLAYBOOKS:
+        page = (SITE.pages / f"{playbook.page}.md").read_text()
+        made = record[playbook.name]
+        said = f"<dt>Ran on</dt><dd>Django {made['django']}, SQLite {made['sqlite']}</dd>"
+        assert said in page
+        assert set(made) == set(versions())
+
+
+def test_a_playbook_is_short_enough_to_be_read() -> None:
+    for playbook in PLAYBOOKS:
+        lines = len(playbook.path.read_text().splitlines())
+        assert lines <= 260, f"{playbook.path} has {lines} lines"
+
+
+def test_playbooks_touch_no_process_and_no_django() -> None:
+    """What a playbook imports is the kit: every command is its own process."""
+    for playbook in PLAYBOOKS:
+        for line in playbook.path.read_text().splitlines():
+            if line.startswith(("import ", "from ")):
+                assert line == "from playbook_kit import Sandbox", f"{playbook.path}: {line}"
+
+
+def test_generated_files_name_no_path_of_this_machine() -> None:
+    for path in SITE.pages.rglob("*.*"):
+        assert str(Path.home()) not in path.read_text(), path
+        assert str(REPOSITORY) not in path.read_text(), path
