@@ -141,6 +141,23 @@ def test_it_names_a_table_and_an_index_that_nobody_knows(laptop: Sandbox) -> Non
     assert laptop.chain("lending").whole, "another app's fault is not this one's"
 
 
+def test_it_names_what_two_branches_did_in_another_order_than_a_new_database(
+    laptop: Sandbox,
+) -> None:
+    text = (laptop.path / "library/migrations/0005_longer_titles.py").read_text()
+    text = text.replace("0004_genre", "0006_find_books_by_title")
+    laptop.write("library/migrations/0007_a.py", text.replace("200", "300"))
+    laptop.replace("library/models.py", "max_length=200", "max_length=300")
+    laptop.run("python manage.py migrate")
+    laptop.write("library/migrations/0007_z.py", text.replace("200", "250"))
+    laptop.run("python manage.py makemigrations --merge --noinput")
+    laptop.run("python manage.py migrate")
+    laptop.run("python manage.py makemigrations --check")
+    assert laptop.chain().findings == [
+        "column library_book.title is varchar(250): the recorded migrations make it varchar(300)"
+    ]
+
+
 def test_it_is_measured_where_django_refuses_to_build_a_graph(laptop: Sandbox) -> None:
     laptop.run("rm library/migrations/0003_book_copies.py")
     laptop.run("python manage.py showmigrations", fails="NodeNotFoundError")

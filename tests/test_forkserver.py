@@ -161,3 +161,25 @@ def test_a_server_of_somebody_else_is_used_by_its_path(
     assert forkclient.run(str(server.path), argv, tmp_path, env) == (0, b"here\n")
     with pytest.raises(FileNotFoundError):
         forkclient.run(tmp_path / "none.socket", argv, tmp_path, env)
+
+
+@pytest.mark.parametrize("more", [{}, {"PYTHONUTF8": "1"}, {"LC_ALL": "C"}, {"LANG": "C.UTF-8"}])
+def test_streams_and_locale_are_those_of_a_fresh_interpreter_with_the_same_environment(
+    more: dict[str, str], tmp_path: Path
+) -> None:
+    source = """
+        import os, sys
+        print(dict(os.environ), sys.flags, sys.getfilesystemencoding(), file=sys.stderr)
+        for stream in sys.stdin, sys.stdout, sys.stderr:
+            print(stream, stream.errors, stream.line_buffering, stream.write_through)
+            print(type(stream.buffer), stream.isatty(), file=sys.stderr)
+    """
+    argv = write(tmp_path, source)
+    env = {"PATH": os.environ["PATH"], **more}
+    with (
+        tempfile.TemporaryDirectory(prefix="pb-") as directory,
+        ForkServer.start(directory, "django", env) as server,
+    ):
+        expected = as_subprocess(argv, tmp_path, env)
+        assert server.run(argv, tmp_path, env, "", GUARD) == expected
+        assert expected[0] == 0

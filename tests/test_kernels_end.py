@@ -18,12 +18,14 @@ from playbook_kit.kernels import executing, reap
 
 pytest_plugins = ["forking_fixtures"]
 
+WITH_FAMILY = f"import os; print(os.getpid())\n{FAMILY}"
+
 
 @pytest.mark.parametrize("forked", [True, False])
 def test_a_kernel_that_is_killed_is_an_error_and_leaves_nothing(
     forked: bool, place: Path, env: dict[str, str], kernels: ForkServer
 ) -> None:
-    book = notebook(FAMILY, "import signal; os.kill(os.getpid(), signal.SIGKILL)")
+    book = notebook(WITH_FAMILY, "import signal; os.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(DeadKernelError, match="Kernel died"):
         asyncio.run(execute(book, place, server=kernels.path if forked else None, env=env))
     assert not any(runs(int(pid)) for pid in shown(book.cells[0]).split())
@@ -34,7 +36,7 @@ def test_a_kernel_that_is_killed_is_an_error_and_leaves_nothing(
 def test_what_a_kernel_has_started_ends_with_it(
     forked: bool, place: Path, env: dict[str, str], kernels: ForkServer
 ) -> None:
-    book = notebook(FAMILY)
+    book = notebook(WITH_FAMILY)
     server = kernels.path if forked else None
     [pids] = asyncio.run(execute(book, place, server=server, env=env))
     assert len(pids.split()) == 3
@@ -44,7 +46,7 @@ def test_what_a_kernel_has_started_ends_with_it(
 def test_a_cell_that_fails_is_an_error_and_the_kernel_ends(
     place: Path, env: dict[str, str], kernels: ForkServer
 ) -> None:
-    book = notebook(FAMILY, "1 / 0")
+    book = notebook(WITH_FAMILY, "1 / 0")
     with pytest.raises(CellExecutionError, match="ZeroDivisionError"):
         asyncio.run(execute(book, place, server=kernels.path, env=env))
     assert not any(runs(int(pid)) for pid in shown(book.cells[0]).split())
@@ -53,7 +55,7 @@ def test_a_cell_that_fails_is_an_error_and_the_kernel_ends(
 def test_a_run_that_is_cancelled_leaves_no_kernel(
     place: Path, env: dict[str, str], kernels: ForkServer
 ) -> None:
-    book = notebook(FAMILY, "open('busy', 'w').close(); import time; time.sleep(600)")
+    book = notebook(WITH_FAMILY, "open('busy', 'w').close(); import time; time.sleep(600)")
 
     async def cancelled() -> None:
         task = asyncio.create_task(execute(book, place, server=kernels.path, env=env))
@@ -75,7 +77,7 @@ def test_when_the_server_is_killed_its_kernels_end_and_say_so(
     with tempfile.TemporaryDirectory(dir=place, prefix="s-") as directory:
         with ForkServer.start(directory, "kernel", env) as server:
             kill = f"os.kill({server.process.pid}, 9); import time; time.sleep(600)"
-            book = notebook(FAMILY, kill)
+            book = notebook(WITH_FAMILY, kill)
             with pytest.raises(DeadKernelError):
                 asyncio.run(execute(book, place, server=server.path, env=env))
         assert not any(runs(int(pid)) for pid in shown(book.cells[0]).split())

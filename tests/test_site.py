@@ -14,6 +14,7 @@ from axe_playwright_python.base import AXE_SCRIPT
 from browser import open_browser, serve
 from playwright.sync_api import Browser, Page
 from site_reading import (
+    AXE_OPTIONS,
     PLAYBOOKS,
     ROOT,
     WIDTHS,
@@ -73,7 +74,7 @@ def visits(browser: Browser, address: str, site: Path) -> Iterator[Visits]:
     seen = Visits()
     with ExitStack() as stack:
         open_page = {}
-        for scheme in ("light", "dark"):
+        for scheme in AXE_OPTIONS:
             context = browser.new_context(base_url=address, color_scheme=scheme)
             open_page[scheme] = stack.enter_context(context).new_page()
             open_page[scheme].on("request", lambda request: seen.requests.add(request.url))

@@ -1,19 +1,29 @@
-/* The only script of this site beyond Material's own. Two things that no setting reaches:
+/* The only script of this site beyond Material's own. Three things that no setting reaches:
 
-   1. The search reads a query as a language: `--merge` excludes a word or stops the search, a
-      quoted name is demanded of every result, and a paste with the mouse is not seen at all.
-      People paste error texts, which are full of this. Each such sign becomes a space.
-   2. Two of Material's elements have no name or the wrong role for a screen reader. */
+   1. Material's search reads a query as a language: `--merge` excludes a word or stops the search,
+      and a quoted name is demanded of every result. People paste error texts, which are full of
+      this. So the search is given the words alone; what the reader typed stays as it is.
+   2. It does not see a paste with the mouse.
+   3. Two of Material's elements have no name or the wrong role for a screen reader. */
 
-document.addEventListener("input", ({ target: field }) => {
-  if (!field.matches("[data-md-component=search-query]")) return;
-  const caret = field.selectionStart;
-  const words = field.value.replace(/["*^~\\]|(?<=^|[\s'(])[-+]+(?=\S)/g, (sign) => " ".repeat(sign.length));
-  if (words !== field.value) {
-    field.value = words;
-    field.setSelectionRange(caret, caret);
-  }
-  field.dispatchEvent(new KeyboardEvent("keyup"));
+const FIELD = "[data-md-component=search-query]";
+const QUERY = 2; // the type of the message in which Material sends the query to its worker
+
+function words(text) {
+  const parts = text.split(/[^\p{L}\p{N}_.]+/u);
+  return parts.map((part) => part.replace(/^\.+|\.+$/g, "")).filter(Boolean).join(" ");
+}
+
+if (document.querySelector(FIELD)) {
+  const send = Worker.prototype.postMessage;
+  Worker.prototype.postMessage = function (message, ...rest) {
+    const query = message?.type === QUERY && typeof message.data === "string";
+    return send.call(this, query ? { ...message, data: words(message.data) } : message, ...rest);
+  };
+}
+
+document.addEventListener("input", ({ target }) => {
+  if (target.matches(FIELD)) target.dispatchEvent(new KeyboardEvent("keyup"));
 });
 
 function describe() {

@@ -88,8 +88,9 @@ laptop.run("python manage.py makemigrations library --merge --dry-run --noinput"
 # First agree on one value. No command can do that for you. Main's migration stays; yours is taken
 # back and written again on top of it.
 #
-# Django does not move while there are two leaf nodes. Go to your last commit before the merge. (In
-# the middle of a merge, `git merge --abort` takes you there.)
+# Django does not move while there are two leaf nodes. Go to your last commit before the merge. (Is
+# the merge not committed yet? Then `git merge --abort` takes you there, and in place of the third
+# command you pull again.)
 
 # %% tags=["fix"]
 laptop.run("git switch --quiet --detach HEAD~1")
@@ -137,9 +138,12 @@ colleague.run("python manage.py migrate --verbosity 0")
 # %% [markdown]
 # ### Yours has run elsewhere
 #
-# `staging` has run your migration, so that file must stay. Merge, and write a migration after the
-# merge that sets main's value first and the agreed one second. The agreed one alone is not enough:
-# where Django believes that the field has 300 already, it leaves the column as it is.
+# `staging` has run your migration, so that file must stay. Main's value now comes to a column that
+# may hold longer titles: SQLite lets that pass, PostgreSQL stops and changes nothing.
+#
+# Merge, and write a migration after the merge that sets main's value first and the agreed one
+# second. The agreed one alone is not enough: where the files say that the field has 300 already,
+# Django leaves the column as it is.
 
 # %%
 staging.run("python manage.py makemigrations library --merge --noinput --verbosity 0")
@@ -205,10 +209,14 @@ careless.run("python manage.py migrate --verbosity 0")
 careless.run("python manage.py makemigrations --check --noinput")
 
 # %% [markdown]
-# But a merge migration is empty and decides nothing. This database ran 300 first and 250 last:
+# But a merge migration is empty and decides nothing. This database ran 300 first and 250 last, which
+# no command of Django sees:
 
 # %%
 drifted = careless.rows(COLUMN)
+
+# %%
+careless.chain("library")
 
 # %% [markdown]
 # A new one runs them the other way round: of two parents, first the one whose name sorts last.
@@ -258,7 +266,7 @@ mended = careless.rows(COLUMN)
 # ## Run it yourself
 #
 # Delete the line with `max_length=250` from `0009_title_300.py`. `staging` still ends with 300, but
-# `careless`, which has run the merge already, is not mended: the last check fails.
+# `careless`, which had run the merge before, stays at 250: the last check fails.
 
 # %% tags=["check"]
 assert columns == [[("varchar(300)",)]] * 2, "a new database has the column of the old one"

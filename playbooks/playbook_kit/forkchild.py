@@ -77,7 +77,7 @@ def become(env: Mapping[str, str], cwd: str, fds: list[int]) -> None:
     os.chdir(cwd)
     coerced = {key: os.environ[key] for key in ("LC_CTYPE",) if key in os.environ}
     os.environ.clear()
-    os.environ.update({**coerced, **env})
+    os.environ.update({**env, **coerced})
     time.tzset()
     for fd, name in enumerate(("stdin", "stdout", "stderr")):
         stream = _stream(getattr(sys, name), name, fd)

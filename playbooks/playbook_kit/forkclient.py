@@ -1,7 +1,4 @@
-"""The client of a fork server: start one, run commands through it.
-
-`ForkServer.start` is for who owns the server, `run` for who was given the path of its socket.
-"""
+"""Start a fork server (`ForkServer`), or run commands through one whose path was given (`run`)."""
 
 from __future__ import annotations
 
@@ -16,7 +13,7 @@ import sys
 import termios
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from io import FileIO
 from pathlib import Path
 from typing import IO
@@ -65,7 +62,9 @@ class _Exchange:
         return True
 
     def _hear(self) -> None:
-        data = self.connection.recv(1 << 16)
+        data = b""
+        with suppress(ConnectionError):
+            data = self.connection.recv(1 << 16)
         if not data:
             if self.pid:
                 reap(self.pid)  # killed from outside, the server could not do it
@@ -127,7 +126,8 @@ def run(
         if exchange.until(time.monotonic() + timeout if timeout else float("inf")):
             assert exchange.code is not None
             return exchange.code, bytes(exchange.written)
-        connection.shutdown(socket.SHUT_WR)  # the server kills it, and says when it is dead
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)  # the server kills it, and says when it is dead
         exchange.until(time.monotonic() + 10)
         raise CommandTimeout(argv, timeout or 0, bytes(exchange.written))
 

@@ -142,6 +142,7 @@ class Server:
 
         def run() -> None:
             become(request.env, request.cwd, connection.fds)
+            connection.close_fds()
             for mine in (self.listener, self.signals, self.wakeup):
                 mine.close()
             for other in self.connections - {connection}:

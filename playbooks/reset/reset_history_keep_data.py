@@ -46,7 +46,8 @@ laptop.chain()
 laptop.run("python manage.py migrate", fails="NodeNotFoundError")
 
 # %% [markdown]
-# **Does Git have the files?** Then take them back, and stop here: this is the whole fix.
+# **Does Git have the files?** Then take them back, here from the commit before the deletion, and
+# stop: this is the whole fix.
 
 # %%
 laptop.run("git log --format=%s --diff-filter=D --name-only -- library/migrations")
@@ -57,7 +58,8 @@ restored.run("python manage.py migrate --check")
 # Read on if they were never committed, or if no commit has a set that fits your database.
 #
 # **Do the tables fit the models?** The new files are written from the models. This command reads
-# every column that they name, and stops with `no such column` or `no such table` if one is missing.
+# every column that they name, and stops with `no such column` if one is missing. (It does not see
+# constraints and indexes.)
 
 # %%
 laptop.run("python manage.py dumpdata > ../before.json")
@@ -77,7 +79,7 @@ laptop.run("python manage.py dumpdata > ../before.json")
 # ## Fix it
 #
 # No dump and no load: the rows stay where they are. Stop everything that writes, and copy the
-# database. Without this copy there is no way back.
+# database, on PostgreSQL with `pg_dump`. Without this copy there is no way back.
 
 # %% tags=["fix"]
 laptop.run("cp db.sqlite3 ../before-reset.sqlite3")
@@ -111,15 +113,16 @@ laptop.run("rm library/migrations/0*.py lending/migrations/0*.py")
 laptop.run("python manage.py makemigrations library lending")
 
 # %% [markdown]
-# Record them. Each must say `FAKED`. `--fake-initial` looks at the names of tables only; whether
-# the columns fit is checked below.
+# Record them. Each must say `FAKED`. Here `--fake-initial` looks at the names of tables only;
+# whether the rest fits is checked below.
 
 # %% tags=["fix"]
 laptop.run("python manage.py migrate --fake-initial")
 
 # %% [markdown]
-# Every other database of the project must go through the same: copy it, delete its rows, fetch the
-# new files, record them. One that was behind stays behind, so check its tables first, as above.
+# Every other database of the project must go through the same: copy it, delete these rows of its
+# history, fetch the new files, record them. One that was behind stays behind, and both checks of
+# Django are green over it: compare it first, as above.
 
 # %%
 undone = laptop.clone("undone")
@@ -132,10 +135,10 @@ colleague.run("python manage.py migrate --fake-initial")
 # %% [markdown]
 # ### The old files still load
 #
-# Then nothing needs mending, and `migrate --check` and `makemigrations --check` are green. If you
-# want a new start all the same, Django can take back the record itself, as long as the old files
-# are there. **Do not forget `--fake`: without it, this drops the tables.** Other apps that depend
-# on these are un-recorded with them, without a question.
+# If you want a new start all the same, migrate everything first: `migrate --check` and
+# `makemigrations --check` must pass. Then Django can take back the record itself, as long as the
+# old files are there. **Do not forget `--fake`: without it, this drops the tables.** And it takes
+# back every other app that depends on these, without a question.
 
 # %%
 tidy = restored.clone("tidy")
@@ -149,7 +152,8 @@ tidy.run("python manage.py migrate --fake-initial")
 # %% [markdown]
 # ## Make sure
 #
-# The last link is the one to look at: the new files amount to the schema that is there.
+# The last link is the one to look at: the new files amount to the schema that is there. In your
+# project, run `migrate` on an empty database and compare the two schemas with the database's tool.
 
 # %% tags=["after"]
 laptop.chain()
@@ -167,8 +171,8 @@ laptop.run("git diff --no-index ../before.json ../after.json")
 # %% [markdown]
 # ## Undo it
 #
-# Before you commit: put back the copy, and the old files over the new. What others wrote into the
-# database since the copy is lost.
+# What was written into the database since the copy is lost. Before you commit: put back the copy,
+# and the old files over the new.
 
 # %%
 undone.run("cp ../before-reset.sqlite3 db.sqlite3")
@@ -224,7 +228,7 @@ leaf.run("python manage.py makemigrations --check --noinput")
 leaf.chain("lending")
 
 # %% [markdown]
-# And the dump does not load into a new database. The new files create the models in another
+# The fifth step, on a new database, fails as well. The new files create the models in another
 # order, so the content types have other numbers there.
 
 # %%

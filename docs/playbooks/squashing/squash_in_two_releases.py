@@ -74,23 +74,24 @@ install_0.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
 install_0.run("python manage.py showmigrations library")
 
 # %% [markdown]
-# - **Not pushed, and applied on your laptop alone:** take the commit back, go to “Release 1”.
+# - **The commit is not pushed:** no other database has met it. Take it back, go to “Release 1”.
 # - **Every database says `[X] … (6 squashed migrations)`, as above:** nothing is broken. Go to
 #   “Release 2”.
-# - **The release removed `replaces` as well:** you see the second message. The fix is the same.
-# - **No message, but columns or constraints are missing:** read “What not to do”. The fix is the
-#   same.
+# - **The release removed `replaces` as well:** `migrate` prints the second message. Same fix.
+# - **`migrate` asks for `makemigrations`, which detects no changes:** read “What not to do”, then
+#   come back. Same fix.
 #
 # ## Fix it
 #
 # ### Take the release back
 #
-# Revert the commit that deleted the originals, here `HEAD`. With them, every database can go on.
+# Revert the commit that deleted the originals, here the last one called “Squash library”. With
+# the originals, every database can go on.
 
 # %% tags=["fix"]
 laptop.run(
-    "git revert --no-commit HEAD && git commit --quiet --message 'Take the squash back'"
-    " && git push --quiet"
+    "git revert --no-commit ':/Squash library'"
+    " && git commit --quiet --message 'Take the squash back' && git push --quiet"
 )
 
 # %% [markdown]
@@ -112,8 +113,8 @@ laptop.run(
 )
 
 # %% [markdown]
-# Read the new file beside the originals: Django 5.2 drops `atomic = False`, and the functions of
-# `RunPython` have to be copied by hand. Then let Django compare it with the models.
+# Read the new file beside the originals: Django 5.2 drops `atomic = False` without a word. Then
+# let Django compare the file with the models.
 
 # %%
 laptop.run("python manage.py makemigrations --check --noinput")
@@ -129,8 +130,8 @@ install_1.run("rm db.sqlite3 && python manage.py migrate library")
 # Ship it. On production, `[-]` says that all the originals are applied. `migrate` changes no
 # table there. It records the squash.
 
-# %%
-laptop.run("git add . && git commit --quiet --message 'Add a squash' && git push --quiet")
+# %% tags=["fix"]
+laptop.run("git add . && git commit --quiet --message 'Release 1: squash' && git push --quiet")
 
 # %% tags=["fix"]
 release_1 = production.run(
@@ -139,7 +140,8 @@ release_1 = production.run(
 )
 
 # %% [markdown]
-# `0001` now fits two files. Write whole names.
+# `0001` now fits two files: write whole names. Without `--squashed-name`, `0001_initial` would fit
+# two as well.
 
 # %%
 laptop.run("python manage.py sqlmigrate library 0001", fails="More than one migration matches")
@@ -150,13 +152,15 @@ laptop.run("python manage.py sqlmigrate library 0001", fails="More than one migr
 # **First, this line must succeed on every database**: production, staging, each laptop. One that
 # is left out stops, or goes wrong without a message. Tag release 1 for backups made before it.
 
+# %% tags=["fix"]
+gate = production.run(r"python manage.py showmigrations library | grep '\[X\] 0001_squashed_0006'")
+
 # %%
-production.run(r"python manage.py showmigrations library | grep '\[X\] 0001_squashed_0006'")
 laptop.run("git tag squash-recorded && git push --quiet origin squash-recorded")
 undone = production.clone("undone")
 
 # %% [markdown]
-# Migrations of other apps that name an original must name the squash.
+# Migrations that name an original, in other apps and on open branches, must name the squash.
 
 # %% tags=["fix"]
 laptop.replace("lending/migrations/0001_initial.py", "0003_book_copies", "0001_squashed_0006")
@@ -184,7 +188,9 @@ laptop.replace("library/migrations/0001_squashed_0006.py", f"    replaces = [{re
 
 # %%
 laptop.run("python manage.py makemigrations --check --noinput")
-laptop.run("git add . && git commit --quiet --message 'Delete the originals' && git push --quiet")
+
+# %% tags=["fix"]
+laptop.run("git add . && git commit --quiet --message 'Release 2: clean' && git push --quiet")
 
 # %% tags=["fix"]
 production.run("git pull --quiet --no-rebase && python manage.py migrate")
@@ -246,7 +252,7 @@ undone_2.run("git revert --no-commit HEAD && python manage.py migrate")
 
 # %% [markdown]
 # **After you prune**, no command of Django goes back: with `replaces` in the file and its rows
-# gone, the squash counts as not applied. Stay on release 2, and write a new migration.
+# gone, the squash counts as not applied. Stay on release 2 and go forward.
 
 # %%
 pruned = production.clone("undone-3")
@@ -285,7 +291,13 @@ silent.run("python manage.py showmigrations lending")
 # %%
 silent.rows("insert into lending_reader (name, email) values ('Eve', 'ada@example.org')")
 twice = silent.rows("select name from lending_reader where email = 'ada@example.org' order by id")
-silent.chain("lending")
+never = silent.chain("lending")
+
+# %% [markdown]
+# The originals alone do not repair that any more. You have to decide about the rows first.
+
+# %%
+silent.run("git checkout --quiet . && python manage.py migrate", fails="UNIQUE constraint failed")
 
 # %% [markdown]
 # ## Why it happens
@@ -313,6 +325,7 @@ silent.chain("lending")
 
 # %% tags=["check"]
 assert "[-] 0001_squashed_0006" in release_1, "production was up to date before it got the squash"
+assert "(6 squashed migrations)" in gate, "production recorded the squash before the deletion"
 now = production.rows("select id, title, copies from library_book order by id")
 assert now == books, "production kept every book"
 recorded = production.rows("select name from django_migrations where app = 'library'")
@@ -334,5 +347,12 @@ branch.run(
     fails="library/migrations/0003_book_copies.py",
 )
 assert "is recorded in part" in careless.chain(), "the edited dependency repaired nothing"
-assert "0007_unique_reader_email, whose files are gone" in silent.chain("lending"), "it never runs"
+assert "0007_unique_reader_email, whose files are gone" in never, "it never runs"
 assert twice == [("Ada",), ("Eve",)], "the constraint is missing"
+
+# %% tags=["check"]
+odd = undone.clone("odd")
+odd.replace("library/migrations/0005_longer_titles.py", "    dep", "    atomic = False\n    dep")
+odd.run("python manage.py squashmigrations library 0001 0006 --noinput --verbosity 0")
+assert "atomic" not in odd.run("cat library/migrations/0001_initial_squashed_*"), "dropped"
+odd.run("python manage.py sqlmigrate library 0001_initial", fails="More than one migration matches")

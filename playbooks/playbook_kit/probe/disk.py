@@ -119,24 +119,21 @@ def _resolve(disk: Disk, named: Key, child: Key) -> Key | None:
 
 
 def in_order(disk: Disk) -> list[Key]:
-    """The applied migrations, parents first, and otherwise as they were recorded.
+    """The applied migrations in the order of Django's graph, which is that of a new database.
 
-    The order of the rows is the order in which this database really changed; where rows
-    contradict the files (a row before its parent), the files win.
+    Of several parents the last by name comes first (`MigrationGraph.iterative_dfs`, Django 5.2).
+    A database that applied two branches in another order may differ: that is a difference to name.
     """
-    position = {key: number for number, key in enumerate(disk.recorded)}
     done: list[Key] = []
-
-    def place(key: Key) -> int:
-        parts = [key, *disk.standing.get(key, [])]
-        return min(position.get(part, len(position)) for part in parts)
-
-    left = sorted((key for key in disk.parents if disk.applied(key)), key=lambda k: (place(k), k))
-    while left:
-        waiting = set(left)
-        free = [key for key in left if not disk.parents[key] & waiting]
-        # A circle has no first: take them as recorded, the fault itself is named elsewhere.
-        following = free[0] if free else left[0]
-        done.append(following)
-        left.remove(following)
-    return done
+    opened: set[Key] = set()
+    inner = {parent for parents in disk.parents.values() for parent in parents}
+    # In a circle nobody is a leaf; its migrations follow, and the circle itself is named elsewhere.
+    stack = [*sorted(disk.parents, reverse=True), *sorted(set(disk.parents) - inner, reverse=True)]
+    while stack:
+        key = stack.pop()
+        if key not in opened:
+            opened.add(key)
+            stack += [key, *sorted(disk.parents[key])]
+        elif key not in done:
+            done.append(key)
+    return [key for key in done if disk.applied(key)]

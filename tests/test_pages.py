@@ -1,0 +1,106 @@
+"""A page has the order that every page has, blocks that copy clean, and nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import nbformat
+import pytest
+from conftest import PLAYBOOKS
+from playbook_kit import pages, site_files
+from playbook_kit.execution import Failure
+from playbook_kit.notebook import notebook
+from playbook_kit.results import Result
+from playbook_kit.rules import SECTIONS
+from playbook_kit.site_files import Site
+from playbook_kit.template import REPOSITORY
+
+NAMES = [playbook.name for playbook in PLAYBOOKS]
+SITE = Site(REPOSITORY)
+
+
+@pytest.fixture(scope="session", params=NAMES)
+def result(request: pytest.FixtureRequest, outcomes: dict[str, Result | Failure]) -> Result:
+    outcome = outcomes[request.param]
+    assert isinstance(outcome, Result), str(outcome)
+    return outcome
+
+
+def test_its_parts_stand_in_the_fixed_order(result: Result) -> None:
+    text = pages.page(result)
+    marks = [
+        f"# {result.header.title}\n",
+        '<div class="symptoms"',
+        "**Cause:** ",
+        "**The short version**",
+        '<div class="before-after">',
+        '<dl class="facts">',
+        "<summary>How this page breaks the project first</summary>",
+        *(f"## {section}\n" for section in SECTIONS),
+        "<summary>Checked whenever this page is built</summary>",
+    ]
+    places = [text.find(mark) for mark in marks]
+    assert -1 not in places, marks[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_every_symptom_stands_on_it_verbatim(result: Result) -> None:
+    text = pages.page(result)
+    for symptom in result.header.symptoms:
+        assert f"\n{symptom}\n" in text
+
+
+def test_the_short_version_is_the_commands_of_the_fix_and_no_output(result: Result) -> None:
+    short = re.search(r"\*\*The short version\*\*(.*?)\n</div>", pages.page(result), re.DOTALL)
+    assert short
+    for shown in result.shown("command", "fix"):
+        assert shown["line"] in short[1]
+    assert ".output" not in short[1]
+    assert "$ " not in short[1]
+
+
+def test_commands_and_outputs_are_separate_blocks(result: Result) -> None:
+    blocks = re.findall(r"^(`{3,}) \{ (.*?) \}\n(.*?)\n\1$", pages.page(result), re.M | re.S)
+    commands = [text for _, options, text in blocks if options.startswith(".bash")]
+    lines = {shown["line"] for shown in result.shown("command")}
+    assert lines <= {line for text in commands for line in [*text.splitlines(), text]}
+
+
+def test_the_same_picture_opens_and_closes_it(result: Result) -> None:
+    text = pages.page(result)
+    assert text.count('<figure class="chain">') >= 3, "before, after, and once more as the proof"
+
+
+def test_a_fence_is_longer_than_any_in_its_text() -> None:
+    assert pages.fence("```\nx\n```", "text") == "```` { .text }\n```\nx\n```\n````"
+
+
+def test_its_notebook_is_valid_and_holds_the_output(result: Result) -> None:
+    source = next(p for p in PLAYBOOKS if p.name == result.name).path.read_text()
+    text = notebook(result, source)
+    read = nbformat.reads(text, as_version=4)
+    nbformat.validate(read)
+    outputs = [output for cell in read.cells for output in cell.get("outputs", [])]
+    assert len(outputs) == len(list(result.shown()))
+    assert "seconds" not in text
+    assert not re.search(r"\d+\.\d{6,}", text), "a time is never the same twice"
+
+
+def test_marked_parts_are_filled_and_their_marks_stay() -> None:
+    text = "a\n<!-- generated: x -->\nold\n<!-- end of generated -->\nb\n"
+    filled = site_files.fill(text, "<!-- generated: x -->", "new")
+    assert filled == text.replace("old", "new")
+    assert site_files.fill(filled, "<!-- generated: x -->", "new") == filled
+    with pytest.raises(ValueError, match="must stand there once"):
+        site_files.fill(text, "<!-- generated: y -->", "new")
+
+
+def test_each_playbook_is_in_the_navigation_and_each_symptom_on_the_home_page() -> None:
+    nav = (REPOSITORY / "mkdocs.yml").read_text()
+    home = (REPOSITORY / "docs" / "index.md").read_text()
+    for playbook in PLAYBOOKS:
+        header = playbook.header()
+        assert nav.count(f"playbooks/{playbook.page}.md") == 1
+        assert f"{json.dumps(header.title)}: playbooks/" in nav
+        assert home.count(f"](playbooks/{playbook.page}.md)") >= len(header.symptoms)
