@@ -13,7 +13,7 @@ export NO_MKDOCS_2_WARNING := 1
 help:
 	@echo "make serve      run the playbooks and read the site on http://127.0.0.1:$(PORT)/"
 	@echo "make test       check everything: style, types, playbooks, pages, the site in a browser"
-	@echo "make benchmark  time the playbooks: with the fork server, without it, and from the cache"
+	@echo "make benchmark  time the playbooks against nbmake and mkdocs-jupyter, and write the table in README"
 	@echo "make clean      remove what these commands made, the virtual environment too"
 	@echo "make help       show this"
 
@@ -27,19 +27,13 @@ serve: $(READY)
 	$(BIN)/mkdocs serve --quiet --no-strict --dev-addr 127.0.0.1:$(PORT)
 
 test: $(READY)
-	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff check --quiet --output-format concise
 	@$(BIN)/ruff format --quiet --check || { echo "Next: $(BIN)/ruff format"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/pytest --quiet
 
 benchmark: $(READY)
-	@for how in "--fresh --runner fork" "--fresh --runner subprocess" ""; do \
-	  echo "playbooks run --check $$how"; \
-	  start=$$(date +%s); \
-	  $(BIN)/playbooks run --check $$how >.venv/benchmark.log 2>&1 \
-	    || { cat .venv/benchmark.log; exit 1; }; \
-	  echo "  $$(($$(date +%s) - start)) s"; \
-	done
+	@$(BIN)/python tests/benchmark.py
 
 clean:
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache site playbooks/*.egg-info

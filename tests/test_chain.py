@@ -98,6 +98,18 @@ def test_a_squash_that_is_recorded_in_whole_is_no_fault(laptop: Sandbox) -> None
     assert not chain.pending
 
 
+def test_a_squash_whose_own_row_stands_alone_is_not_applied(laptop: Sandbox) -> None:
+    laptop.run("python manage.py squashmigrations library 0001 0006 --noinput")
+    laptop.run("python manage.py migrate")
+    laptop.rows(
+        "delete from django_migrations where app = 'library' and name not like '%squashed%'"
+    )
+    squash = "library.0001_initial_squashed_0006_find_books_by_title"
+    chain = laptop.chain()
+    assert f"{squash} is recorded, and nothing of what it replaces is" in chain
+    assert squash in chain.pending
+
+
 def test_it_names_a_faked_table_a_faked_column_and_a_faked_index(laptop: Sandbox) -> None:
     laptop.run("python manage.py migrate library zero --verbosity 0")
     laptop.run("python manage.py migrate library 0001 --verbosity 0")

@@ -133,7 +133,8 @@ def test_a_run_that_is_cancelled_while_its_kernel_starts_leaves_none(
     place: Path, env: dict[str, str], kernels: ForkServer
 ) -> None:
     async def cancelled(turns: int) -> None:
-        task = asyncio.create_task(execute(notebook("1"), place, server=kernels.path, env=env))
+        book = notebook("import time; time.sleep(600)")
+        task = asyncio.create_task(execute(book, place, server=kernels.path, env=env))
         for _ in range(turns):
             await asyncio.sleep(0.002)
         task.cancel()

@@ -62,7 +62,7 @@ def test_the_short_version_is_the_commands_of_the_fix_and_no_output(result: Resu
 
 def test_commands_and_outputs_are_separate_blocks(result: Result) -> None:
     blocks = re.findall(r"^(`{3,}) \{ (.*?) \}\n(.*?)\n\1$", pages.page(result), re.M | re.S)
-    commands = [text for _, options, text in blocks if options.startswith(".bash")]
+    commands = [text for _, options, text in blocks if ".command" in options]
     lines = {shown["line"] for shown in result.shown("command")}
     assert lines <= {line for text in commands for line in [*text.splitlines(), text]}
 

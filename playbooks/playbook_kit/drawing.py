@@ -45,14 +45,18 @@ def draw_chain(chain: Chain) -> str:
 
     What `Sandbox.chain()` shows in a notebook, and what opens and closes the page of a playbook.
     """
-    parts = []
-    for at, place in enumerate(PLACES):
-        x = 1 + at * STEP
-        parts.append(f'<rect x="{x}" y="1" width="{BOX}" height="{HEIGHT - 2}" rx="4" {LINE}/>')
+    boxes = [1 + at * STEP for at in range(len(PLACES))]
+    side = BOX - 8
+    outline = "".join(
+        f"M{x} 5V{HEIGHT - 5}q0 4 4 4h{side}q4 0 4-4V5q0-4-4-4h-{side}q-4 0-4 4z" for x in boxes
+    )
+    parts = [f"<g {LINE}>", f'<path class="box" d="{outline}"/>']
+    for x, link in zip(boxes, chain.links, strict=False):
+        sign = LINK_PATHS[link.state]
+        parts.append(f'<g class="{link.state}" transform="translate({x + BOX} 0)">{sign}</g>')
+    parts.append("</g>")
+    for x, place in zip(boxes, PLACES, strict=True):
         parts.append(f'<text x="{x + BOX // 2}" y="22.5">{place}</text>')
-    for at, link in enumerate(chain.links):
-        move = f'transform="translate({1 + BOX + at * STEP} 0)"'
-        parts += [f'<g class="{link.state}" {move} {LINE}>', f"{LINK_PATHS[link.state]}</g>"]
     about = whose(chain.app, chain.place)
     states = ", ".join(f"{_dashed(link.name)} {link.state}" for link in chain.links)
     found = len(chain.findings)
@@ -94,13 +98,17 @@ def draw_graph(graph: Graph) -> str:
     notes = [_note(row, layout) for row in range(len(layout.nodes))]
     tops = list(accumulate((ROW + NOTE * bool(note) for note in notes), initial=-4))
     middles = [top + ROW // 2 for top in tops]
-    parts = [_edge(edge, layout.lanes, middles) for edge in layout.edges]
+    edges = "".join(_edge(edge, layout.lanes, middles) for edge in layout.edges)
+    marks, texts = [], []
     width = 0.0
     for row, node in enumerate(layout.nodes):
-        parts.append(_mark(node, _x(layout.lanes[row]), middles[row]))
-        parts += _texts(node, left, middles[row], words[row], notes[row])
+        marks.append(_mark(node, _x(layout.lanes[row]), middles[row]))
+        texts += _texts(node, left, middles[row], words[row], notes[row])
         first = len(node.name) * NAME_ADVANCE + len(words[row]) * WORDS_ADVANCE + 12
         width = max(width, left + first, left + len(notes[row]) * WORDS_ADVANCE)
+    # What all lines and all names have in common is said once: a page holds many of them.
+    parts = [f"<g {LINE}>", f'<path class="edge" d="{edges}"/>', *marks, "</g>"]
+    parts += ['<g class="names" font-family="monospace">', *texts, "</g>"]
     label = f"Migrations of {about}: {'; '.join(map(_aloud, layout.nodes, words))}"
     svg = picture(label, round(width), tops[-1] - 4, "max-width:none", parts)
     if width > NARROWEST_COLUMN:
@@ -136,7 +144,7 @@ def _x(lane: int) -> int:
 
 
 def _edge(edge: Edge, lanes: list[int], middles: list[int]) -> str:
-    """One path from circle to circle: it bends between two rows and runs straight past others."""
+    """The way from circle to circle: it bends between two rows and runs straight past others."""
     ways = [lanes[edge.parent], *[edge.lane] * (edge.child - edge.parent - 1), lanes[edge.child]]
     path = f"M{_x(ways[0])} {middles[edge.parent] + RADIUS}"
     for row, (above, below) in enumerate(pairwise(ways), start=edge.parent):
@@ -145,20 +153,21 @@ def _edge(edge: Edge, lanes: list[int], middles: list[int]) -> str:
             half = (start + stop) // 2
             path += f"V{start}" if row > edge.parent else ""
             path += f"C{_x(above)} {half} {_x(below)} {half} {_x(below)} {stop}"
-    return f'<path class="edge" d="{path}V{middles[edge.child] - RADIUS}" {LINE}/>'
+    return f"{path}V{middles[edge.child] - RADIUS}"
 
 
 def _mark(node: Node, x: int, y: int) -> str:
     move = f'transform="translate({x} {y})"'
-    return f'<g class="mark {node.status}" {move} {LINE}>{STATUS_MARKS[node.status]}</g>'
+    return f'<g class="mark {node.status}" {move}>{STATUS_MARKS[node.status]}</g>'
 
 
 def _texts(node: Node, x: int, y: int, words: str, note: str) -> list[str]:
-    text = f'<tspan class="name" font-family="monospace">{plain(node.name)}</tspan>'
+    text = plain(node.name)
+    small = 'font-family="sans-serif" font-size="12"'
     if words:
-        text += f' <tspan class="words {node.status}" dx="4" font-size="12">{plain(words)}</tspan>'
+        text += f' <tspan class="words {node.status}" dx="4" {small}>{plain(words)}</tspan>'
     lines = [f'<text x="{x}" y="{y + 4}">{text}</text>']
     if note:
         at = f'x="{x}" y="{y + 20}"'
-        lines.append(f'<text class="words" {at} font-size="12">{plain(note)}</text>')
+        lines.append(f'<text class="words" {at} {small}>{plain(note)}</text>')
     return lines

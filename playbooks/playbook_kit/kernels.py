@@ -148,6 +148,22 @@ def _join_streams(cell: Any, **_: Any) -> None:
     cell.outputs = joined
 
 
+def _client(
+    notebook: Any, directory: Path, cell_seconds: int, options: dict[str, Any]
+) -> NotebookClient:
+    return _Client(
+        notebook,
+        config=Config(PlaybookKernelManager=options),
+        kernel_manager_class=PlaybookKernelManager,
+        kernel_name="python3",
+        on_cell_executed=_join_streams,
+        record_timing=False,
+        resources={"metadata": {"path": str(directory)}},
+        shutdown_kernel="immediate",
+        timeout=cell_seconds,
+    )
+
+
 @asynccontextmanager
 async def executing(
     notebook: Any,
@@ -173,17 +189,7 @@ async def executing(
             "server": str(server or ""),
             "environment": env or frozen(directory),
         }
-        client = _Client(
-            notebook,
-            config=Config(PlaybookKernelManager=options),
-            kernel_manager_class=PlaybookKernelManager,
-            kernel_name="python3",
-            on_cell_executed=_join_streams,
-            record_timing=False,
-            resources={"metadata": {"path": str(directory)}},
-            shutdown_kernel="immediate",
-            timeout=cell_seconds,
-        )
+        client = _client(notebook, directory, cell_seconds, options)
         # Not client.async_setup_kernel: its handlers for SIGINT and SIGTERM belong to the loop,
         # which several clients share, and would end one of the kernels instead of the run.
         manager: Any = client.create_kernel_manager()

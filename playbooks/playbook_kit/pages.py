@@ -122,7 +122,9 @@ def _cells(cells: Iterable[Cell]) -> list[str]:
     for cell in cells:
         if cell.kind == "markdown":
             parts.append(cell.source)
-        parts += [_block(shown) for shown in cell.shown]
+        # The graph after the fix stands at the top; its chain, the proof, is shown again.
+        seen = ("graph",) if cell.tag == "after" else ()
+        parts += [_block(shown) for shown in cell.shown if shown["kind"] not in seen]
     return parts
 
 
@@ -139,7 +141,7 @@ def _block(shown: Shown) -> str:
         return fence(shown["text"], language, title=f"{place} · {shown['path']}")
     if kind == "query":
         query = Query(place, shown["sql"], tuple(shown["columns"]), tuple(shown["rows"]))
-        sql = fence(f"{query.sql};", "sql", title=f"{place} · python manage.py dbshell")
+        sql = fence(f"{query.sql};", "text", "query", title=f"{place} · python manage.py dbshell")
         if not query.columns:
             return sql
         return f"{sql}\n\n{fence(query.table(), 'text', 'output', 'no-copy')}"
@@ -147,7 +149,7 @@ def _block(shown: Shown) -> str:
 
 
 def _command(shown: Shown) -> str:
-    parts = [fence(shown["line"], "bash", title=shown["place"])]
+    parts = [fence(shown["line"], "text", "command", title=shown["place"])]
     if shown["answers"]:
         typed = ", then ".join(f"`{answer}`" for answer in shown["answers"])
         parts.append(f"It asks. The answer here is {typed}.")
@@ -180,7 +182,7 @@ def _run_it(result: Result) -> str:
 
 def _checks(result: Result) -> list[str]:
     return [
-        fence(cell.source, "python") if cell.kind == "code" else cell.source
+        fence(cell.source, "text", "check") if cell.kind == "code" else cell.source
         for cell in result.cells
         if cell.tag == "check"
     ]

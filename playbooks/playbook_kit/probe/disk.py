@@ -32,10 +32,10 @@ class Disk:
     standing: dict[Key, list[Key]] = field(default_factory=dict)  # squash, names it stands for
 
     def applied(self, key: Key) -> bool:
-        """Whether Django takes this migration as applied, a squash by its parts included."""
-        replaced = self.standing.get(key, [])
+        """Whether Django takes this migration as applied. A squash is when all its parts are: its
+        own row does not count before `replaces` is gone."""
         rows = set(self.recorded)
-        return key in rows or (bool(replaced) and all(name in rows for name in replaced))
+        return all(name in rows for name in self.standing.get(key, [key]))
 
     def leaves(self, app: str) -> list[Key]:
         """The app's leaf nodes, sorted."""
@@ -66,7 +66,7 @@ def _settle_squashes(disk: Disk) -> None:
             continue
         replaced = list(_replaced(disk, key))
         absent = [name for name in replaced if name not in rows]
-        if absent and len(absent) < len(replaced) and key not in rows:
+        if absent and len(absent) < len(replaced):
             disk.partly[key] = absent
         else:
             disk.standing[key] = replaced

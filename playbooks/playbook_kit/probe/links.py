@@ -102,7 +102,14 @@ def _files_history(disk: Disk) -> Iterator[Finding]:
             names = ", ".join(name for _, name in leaves)
             yield app, f"{app} has {len(leaves)} leaf nodes: {names}"
     for child, parent in disk.missing:
-        yield child[0], f"{_name(child)} names a parent without a file: {_name(parent)}"
+        if parent in disk.migrations:
+            yield child[0], f"{_name(child)} names {_name(parent)}, which is recorded in part"
+        else:
+            yield child[0], f"{_name(child)} names a parent without a file: {_name(parent)}"
+    rows = set(disk.recorded)
+    for squash, replaced in sorted(disk.standing.items()):
+        if squash in rows and not rows & set(replaced):
+            yield squash[0], f"{_name(squash)} is recorded, and nothing of what it replaces is"
     for squash, absent in disk.partly.items():
         gone = [key for key in absent if key not in disk.migrations]
         names = ", ".join(_name(key) for key in gone or absent)
@@ -166,7 +173,8 @@ def look(app: str) -> dict[str, Any]:
             "replaces": [name for _, name in disk.migrations[key].replaces],
             "leaf": key in leaves,
         }
-    replaced = {name for node in nodes.values() for name in node["replaces"]}
+    # Of a squash that stands, the rows of its parts are no ghosts: they make it applied.
+    replaced = {name for names in disk.standing.values() for _, name in names}
     blank = {"parents": [], "others": [], "replaces": [], "leaf": False}
     parents = sorted({name for node in nodes.values() for name in node["parents"]} - set(nodes))
     lost = [
