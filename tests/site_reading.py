@@ -11,46 +11,28 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import yaml
+from playbook_kit.source import find
 from playwright.sync_api import Page, TimeoutError
 
 ROOT = Path(__file__).parents[1]
 WIDTHS = {1280: 800, 390: 844}
-# Half the time goes into the colours of code, which are the same at every width: looked at once.
-AXE_CONTEXTS = {1280: {"include": ["html"]}, 390: {"exclude": [[".highlight code"]]}}
-# The dark theme differs in its colours only, so that only what looks at colours runs again.
-AXE_OPTIONS: dict[str, dict[str, list[str]]] = {
-    "light": {"resultTypes": ["violations"]},
-    "dark": {"resultTypes": ["violations"], "runOnly": ["color-contrast", "link-in-text-block"]},
-}
+SCHEMES = ("light", "dark")
 # What a browser fetches by itself; `rel=canonical` and its like are only words.
 FETCHED_RELS = {"stylesheet", "icon", "preconnect", "preload", "dns-prefetch", "modulepreload"}
 
 
 @dataclass(frozen=True)
 class Playbook:
-    """A source file under `playbooks/`, with the error texts that its header quotes."""
+    """A playbook as the site shows it: its source, its page, the error texts that it quotes."""
 
     source: Path
+    page: str
     symptoms: tuple[str, ...]
-
-    @property
-    def page(self) -> str:
-        return f"playbooks/{self.source.parent.name}/{self.source.stem.replace('_', '-')}/"
-
-
-def read_playbook(source: Path) -> Playbook:
-    lines = source.read_text(encoding="utf-8").splitlines()
-    start = lines.index("# ---")
-    stop = lines.index("# ---", start + 1)
-    header = yaml.safe_load("\n".join(line[2:] for line in lines[start + 1 : stop]))
-    return Playbook(source, tuple(header["symptoms"]))
 
 
 PLAYBOOKS = [
-    read_playbook(path)
-    for path in sorted(ROOT.glob("playbooks/*/*.py"))
-    if path.parent.name != "playbook_kit"
+    Playbook(found.path, f"playbooks/{found.page}/", found.header().symptoms)
+    for found in find(ROOT / "playbooks")
 ]
 
 
@@ -100,11 +82,10 @@ class Visits:
 
 def look(open_page: dict[str, Page], width: int, path: str, seen: Visits) -> None:
     """Look at one page in light and dark: the checks are started in both before one is awaited."""
-    for scheme, page in open_page.items():
+    for page in open_page.values():
         page.set_viewport_size({"width": width, "height": WIDTHS[width]})
         page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
-        arguments = [AXE_CONTEXTS[width], AXE_OPTIONS[scheme]]
-        page.evaluate("([where, what]) => void (window.report = axe.run(where, what))", arguments)
+        page.evaluate("void (window.report = axe.run({resultTypes: ['violations']}))")
     for scheme, page in open_page.items():
         where = f"{path} ({scheme}, {width} px)"
         for violation in page.evaluate("report.then(it => it.violations)"):

@@ -14,9 +14,9 @@ from axe_playwright_python.base import AXE_SCRIPT
 from browser import open_browser, serve
 from playwright.sync_api import Browser, Page
 from site_reading import (
-    AXE_OPTIONS,
     PLAYBOOKS,
     ROOT,
+    SCHEMES,
     WIDTHS,
     Document,
     Playbook,
@@ -74,7 +74,7 @@ def visits(browser: Browser, address: str, site: Path) -> Iterator[Visits]:
     seen = Visits()
     with ExitStack() as stack:
         open_page = {}
-        for scheme in AXE_OPTIONS:
+        for scheme in SCHEMES:
             context = browser.new_context(base_url=address, color_scheme=scheme)
             open_page[scheme] = stack.enter_context(context).new_page()
             open_page[scheme].on("request", lambda request: seen.requests.add(request.url))
@@ -92,6 +92,12 @@ def test_the_site_has_a_page_for_every_playbook(site: Path) -> None:
     missing = [book.page for book in PLAYBOOKS if not (site / book.page / "index.html").is_file()]
     assert not missing, f"no page for {missing}. Next: `playbooks run`"
     assert len(PLAYBOOKS) >= FEWEST_PLAYBOOKS, "playbooks are missing, or are not found"
+
+
+def test_a_page_of_a_playbook_is_light(site: Path) -> None:
+    for book in PLAYBOOKS:
+        size = (site / book.page / "index.html").stat().st_size
+        assert size <= 60 * 1024, f"{book.page} has {size} bytes of HTML"
 
 
 def test_no_link_is_broken(site: Path) -> None:

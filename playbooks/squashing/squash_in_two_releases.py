@@ -215,14 +215,14 @@ production.chain()
 
 # %%
 install_2 = laptop.clone("new-install-2")
-install_2.run("rm db.sqlite3 && python manage.py migrate library")
+install_2.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
 
 # %% [markdown]
 # A backup from before release 1 passes through the tag, then goes on to `main`.
 
 # %%
 backup.run("git fetch --quiet --tags && git switch --quiet --detach squash-recorded")
-backup.run("python manage.py migrate")
+backup.run("python manage.py migrate --verbosity 0")
 backup.run("git switch --quiet main && git pull --quiet --no-rebase")
 backup.run("python manage.py migrate library --prune --verbosity 0")
 
