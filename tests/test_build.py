@@ -47,7 +47,7 @@ def test_the_wrong_error_names_file_line_command_expectation_output_and_rerun(ma
     assert "expected: it fails and prints 'Conflicting'" in told
     assert "got: exit code 1" in told
     assert "Cannot find a migration matching '0006'" in told
-    assert "again: playbooks run wrong_error" in told
+    assert "again: .venv/bin/playbooks run wrong_error" in told
 
 
 def test_a_command_that_should_fail_and_does_not_is_a_failure(make: Make) -> None:

@@ -68,7 +68,10 @@ def test_new_writes_a_playbook_that_has_the_form_and_fails_until_it_is_filled_in
     (tmp_path / "playbooks").mkdir()
     result = run(cli.main, ["new", "mismatch/a_story"])
     assert result.exit_code == 0, result.output
-    assert "Wrote playbooks/mismatch/a_story.py. Fill it in, then: playbooks run" in result.output
+    assert (
+        "Wrote playbooks/mismatch/a_story.py. Fill it in, then: .venv/bin/playbooks run"
+        in result.output
+    )
     (playbook,) = find(tmp_path / "playbooks")
     assert [cell.tag for cell in playbook.cells() if cell.tag] == list(TAGS)
     (failure,) = run_them([playbook])

@@ -63,7 +63,8 @@ def test_the_short_version_is_the_commands_of_the_fix_and_no_output(result: Resu
 def test_commands_and_outputs_are_separate_blocks(result: Result) -> None:
     blocks = re.findall(r"^(`{3,}) \{ (.*?) \}\n(.*?)\n\1$", pages.page(result), re.M | re.S)
     commands = [text for _, options, text in blocks if ".command" in options]
-    lines = {shown["line"] for shown in result.shown("command")}
+    shown = (one for cell in result.cells if cell.tag != "check" for one in cell.shown)
+    lines = {one["line"] for one in shown if one["kind"] == "command"}
     assert lines <= {line for text in commands for line in [*text.splitlines(), text]}
 
 

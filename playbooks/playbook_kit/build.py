@@ -117,7 +117,9 @@ def _compare(site: Site, files: dict[Path, str], done: list[Result]) -> list[str
         if diff and path in excused:
             print(f"notice: {path.relative_to(site.root)} differs: {excused[path]}")
         elif diff:
-            problems.append(f"{diff}\n(to accept it: playbooks run, look at the diff, commit)")
+            problems.append(
+                f"{diff}\n(to accept it: .venv/bin/playbooks run, then read the diff and commit it)"
+            )
     return problems
 
 

@@ -101,7 +101,9 @@ def new(name: str) -> None:
         raise click.UsageError(f"there is a playbook called {stem!r}: names are unique.")
     path.parent.mkdir(exist_ok=True)
     path.write_text(SKELETON.replace("GROUP", group))
-    click.echo(f"Wrote {path.relative_to(REPOSITORY)}. Fill it in, then: playbooks run {stem}")
+    click.echo(
+        f"Wrote {path.relative_to(REPOSITORY)}. Fill it in, then: .venv/bin/playbooks run {stem}"
+    )
 
 
 def _find(names: tuple[str, ...]) -> list[Playbook]:

@@ -35,7 +35,10 @@ class Failure:
 
     def __str__(self) -> str:
         indented = "\n".join(f"  {line}" for line in self.message.splitlines())
-        return f"FAILED {self.name}\n  {self.where}\n{indented}\n  again: playbooks run {self.name}"
+        return (
+            f"FAILED {self.name}\n  {self.where}\n{indented}\n"
+            f"  again: .venv/bin/playbooks run {self.name}"
+        )
 
 
 @dataclass(frozen=True)

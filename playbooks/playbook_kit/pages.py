@@ -171,11 +171,13 @@ def _figure(shown: Shown) -> str:
 def _run_it(result: Result) -> str:
     name, group = result.name, result.header.group
     commands = fence(
-        f"playbooks run {name}\nplaybooks open {name}", "bash", title="in a clone of this project"
+        f".venv/bin/playbooks run {name}\n.venv/bin/playbooks open {name}",
+        *("text", "command"),
+        title="in a clone of this project, after make serve",
     )
     return (
         f"{commands}\n\nThe source: [{name}.py]({name}.py), which also runs as plain Python "
-        f"(`python playbooks/{group}/{name}.py`), and the notebook with its output: "
+        f"(`.venv/bin/python playbooks/{group}/{name}.py`), and the notebook with its output: "
         f"[{name}.ipynb]({name}.ipynb)."
     )
 
