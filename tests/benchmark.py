@@ -30,7 +30,7 @@ from playbook_kit.source import find
 from playbook_kit.template import CACHE, REPOSITORY
 from playbook_kit.versions import versions
 
-ROUNDS = 3
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
 BIN = Path(sys.executable).parent
 MKDOCS = """
 site_name: peer
@@ -130,8 +130,9 @@ def table(times: dict[str, float], unchanged: float, edited: float, largest: int
     lines = [
         "",
         f"Measured on {date.today()}: {len(find(ROOT))} playbooks, {os.cpu_count()} cores, Python "
-        f"{made['python']}, Django {made['django']}, SQLite {made['sqlite']}; medians of {ROUNDS} "
-        "interleaved rounds. Machines differ: the ratios are what to compare.",
+        f"{made['python']}, Django {made['django']}, SQLite {made['sqlite']}; "
+        f"{f'medians of {ROUNDS} interleaved rounds' if ROUNDS > 1 else 'one round'}. "
+        "Machines differ: the ratios are what to compare.",
         "",
         "| from nothing | seconds | ÷ nbmake | ÷ mkdocs-jupyter |",
         "|---|---|---|---|",

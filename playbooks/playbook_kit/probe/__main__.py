@@ -8,31 +8,33 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import django
+
 
 def main() -> None:
     """Print the answer as one line of JSON, the last line of the output."""
     sys.path[0] = str(Path.cwd())  # the project, in place of this folder
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    import django
-
-    django.setup()
     what, argument = sys.argv[1:3]
     print(json.dumps(_ANSWERS[what](argument)))
 
 
 def _chain(app: str) -> dict[str, Any]:
+    django.setup()
     from playbook_kit.probe.links import measure
 
     return measure(app)
 
 
 def _graph(app: str) -> dict[str, Any]:
+    django.setup()
     from playbook_kit.probe.links import look
 
     return look(app)
 
 
 def _rows(sql: str) -> dict[str, Any]:
+    # A connection needs the settings and no app: most of Django's start is saved.
     from django.db import connection
 
     with connection.cursor() as cursor:

@@ -46,9 +46,11 @@ class Schema:
             self.names = {info.name for info in found if info.type != "v"} - {"django_migrations"}
             self.texts = defaultdict(list)
             if connection.vendor == "sqlite":
-                cursor.execute("select tbl_name, sql from sqlite_master order by sql")
+                cursor.execute("select tbl_name, sql from sqlite_master where sql is not null")
                 for name, sql in cursor.fetchall():
-                    self.texts[name].append(sql)
+                    # Columns in any order: that of a table that grew is not that of a new one.
+                    start, _, columns = sql.partition("(")
+                    self.texts[name].append((start, sorted(columns[:-1].split(', "'))))
 
     def table(self, name: str) -> Table:
         """What this table is like."""
@@ -65,7 +67,8 @@ class Schema:
 
     def same(self, other: Schema, name: str) -> bool:
         """Whether SQLite holds the same SQL for this table in both: it need not be parsed then."""
-        return bool(self.texts[name]) and self.texts[name] == other.texts[name]
+        ours, theirs = sorted(self.texts[name]), sorted(other.texts[name])
+        return bool(ours) and ours == theirs
 
 
 @contextmanager
