@@ -162,6 +162,8 @@ def main() -> None:
             call(*pytest, "--nbmake", "-n2", home / "notebooks", cwd=home, **more)
 
         def jupyter(**more: str) -> None:
+            # It takes a notebook whose page is newer for done.
+            shutil.rmtree(home / "peer", ignore_errors=True)
             mkdocs = [programs / "python", "-m", "mkdocs", "build", "-q", "-d", home / "peer"]
             call(*mkdocs, cwd=home, **more)
 

@@ -76,6 +76,7 @@ laptop.graph("library")
 
 # %%
 laptop.run("python manage.py migrate", fails="Conflicting migrations detected")
+laptop.run("python manage.py makemigrations --check --noinput", fails="Conflicting migrations")
 
 # %% [markdown]
 # `check` sees nothing wrong, and `showmigrations` prints a flat list in which a fork does not show.
@@ -98,7 +99,8 @@ laptop.run("python manage.py makemigrations library --merge --dry-run --noinput"
 # %% [markdown]
 # ## Fix it
 #
-# Write a migration that has both as its parents. It is empty: it only says that both come before
+# **Merge only if the two touch different fields or models.** Write a migration that has both as its
+# parents. It is empty: it only says that both come before
 # whatever follows.
 
 # %% tags=["fix"]

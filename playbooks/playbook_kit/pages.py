@@ -11,6 +11,7 @@ from .drawing import draw_chain, draw_graph
 from .events import Query
 from .graph import Graph
 from .results import Result
+from .short import short_version
 from .source import Cell
 
 Shown = dict[str, Any]
@@ -62,24 +63,15 @@ def _symptoms(result: Result) -> str:
 
 
 def _short_version(result: Result) -> str:
-    blocks: list[tuple[str, list[str]]] = []
-    for shown in result.shown(tag="fix"):
-        if shown["kind"] == "command":
-            line = shown["line"]
-            if shown["answers"]:
-                line += f"  # answer {', '.join(shown['answers'])}"
-        elif shown["kind"] in ("edit", "file"):
-            verb = "edit" if shown["kind"] == "edit" else "write"
-            line = f"# {verb} {shown['path']} (below)"
-        elif shown["kind"] == "query":
-            line = f"# in python manage.py dbshell:\n{shown['sql']};"
-        else:
-            continue
-        if not blocks or blocks[-1][0] != shown["place"]:
-            blocks.append((shown["place"], []))
-        blocks[-1][1].append(line)
-    told = "\n\n".join(fence("\n".join(lines), "bash", title=place) for place, lines in blocks)
-    return f'<div class="short-version" markdown="1">\n\n**The short version**\n\n{told}\n\n</div>'
+    blocks = [
+        fence("\n".join(block.lines), block.language, title=block.title)
+        for block in short_version(result)
+    ]
+    names = (
+        "The names are those of this page: put your app, migrations and branches in their place."
+    )
+    parts = ['<div class="short-version" markdown="1">', "**The short version**", *blocks, names]
+    return "\n\n".join([*parts, "</div>"])
 
 
 def _before_after(result: Result) -> str:

@@ -10,7 +10,8 @@
 #   - "UNIQUE constraint failed: django_content_type.app_label, django_content_type.model"
 # cause: >-
 #   Migration files are gone that others build on, so Django cannot load any of them. Tables and
-#   rows are whole. You can start the files and the history anew, and leave the data where it is.
+#   rows are whole. If Git has the files, take them back. Else start files and history anew, and
+#   leave the data where it is.
 # broken: [files-history, history-schema]
 # data: untouched
 # undo: put back the copy of the database, and the files from Git
@@ -78,8 +79,9 @@ laptop.run("python manage.py dumpdata > ../before.json")
 #
 # ## Fix it
 #
-# No dump and no load: the rows stay where they are. Stop everything that writes, and copy the
-# database, on PostgreSQL with `pg_dump`. Without this copy there is no way back.
+# **Only if Git does not have the files.** No dump and no load: the rows stay where they are. Stop
+# everything that writes, and copy the database, on PostgreSQL with `pg_dump`. **Without this copy
+# there is no way back.**
 
 # %% tags=["fix"]
 laptop.run("cp db.sqlite3 ../before-reset.sqlite3")
@@ -91,7 +93,7 @@ laptop.run("cp db.sqlite3 ../before-reset.sqlite3")
 laptop.rows("delete from django_migrations where app in ('library', 'lending')")
 
 # %% [markdown]
-# What was written by hand is not written again. Find it before it goes.
+# **What was written by hand is not written again.** Find it before it goes.
 
 # %%
 laptop.run('cat library/migrations/0*.py lending/migrations/0*.py | grep "migrations.Run"')
@@ -113,7 +115,7 @@ laptop.run("rm library/migrations/0*.py lending/migrations/0*.py")
 laptop.run("python manage.py makemigrations library lending")
 
 # %% [markdown]
-# Record them. Each must say `FAKED`. Here `--fake-initial` looks at the names of tables only;
+# Record them. **Each must say `FAKED`.** Here `--fake-initial` looks at the names of tables only;
 # whether the rest fits is checked below.
 
 # %% tags=["fix"]

@@ -10,7 +10,7 @@
 #   Two migrations alter one field in two ways, and nothing says which comes last. No row is lost,
 #   but a merge migration can leave databases with different columns while every check is green.
 # broken: [models-files, files-history]
-# data: untouched
+# data: "untouched: if both alter the field"
 # undo: migrate back to main's migration and delete yours, as long as you have not pushed it
 # safe_in: "development only: yours is not pushed and has run on your database alone"
 # databases: [SQLite]
@@ -79,6 +79,8 @@ laptop.run("python manage.py makemigrations library --merge --dry-run --noinput"
 # %% [markdown]
 # - **Different fields or models**: merge them, see
 #   [Two branches added a migration to the same app](two-leaf-nodes.md).
+# - **Both add it** (`+ Add field`): copy the database first. Taking yours back drops your column and
+#   what it holds.
 # - **The same field, and yours is pushed or has run on another database**: see
 #   [Yours has run elsewhere](#yours-has-run-elsewhere).
 # - **The same field, and yours is on your machine alone**: read on.
@@ -88,9 +90,11 @@ laptop.run("python manage.py makemigrations library --merge --dry-run --noinput"
 # First agree on one value. No command can do that for you. Main's migration stays; yours is taken
 # back and written again on top of it.
 #
-# Django does not move while there are two leaf nodes. Go to your last commit before the merge. (Is
-# the merge not committed yet? Then `git merge --abort` takes you there, and in place of the third
-# command you pull again.)
+# Django does not move while there are two leaf nodes. Go to **your last commit before the merge**.
+# `HEAD~1` is yours if you merged main into your branch; else find it with `git log`.
+#
+# Is the merge not committed yet? Then `git merge --abort` takes you there. Migrate back, pull again,
+# resolve, commit, and go on where your migration is deleted.
 
 # %% tags=["fix"]
 laptop.run("git switch --quiet --detach HEAD~1")
@@ -99,9 +103,11 @@ laptop.run("git switch --quiet --detach HEAD~1")
 # Migrate back to the parent of both. At risk is what only your version of the column can hold.
 # SQLite does not look at lengths and keeps the 289 characters. PostgreSQL refuses to shrink the
 # column, and changes nothing, until you shorten that title.
+# **It must say `Unapplying` and the name of your migration.** If it does not, delete nothing: you are
+# on the wrong commit.
 
 # %% tags=["fix"]
-laptop.run("python manage.py migrate library 0006")
+unapplied = laptop.run("python manage.py migrate library 0006")
 
 # %% [markdown]
 # Return to the merged code.
@@ -269,6 +275,7 @@ mended = careless.rows(COLUMN)
 # `careless`, which had run the merge before, stays at 250: the last check fails.
 
 # %% tags=["check"]
+assert "Unapplying library.0007_book_title_300" in unapplied, "the commit was the right one"
 assert columns == [[("varchar(300)",)]] * 2, "a new database has the column of the old one"
 assert colleague.rows(COLUMN) == columns[0], "and so has the colleague's"
 now = laptop.rows("select id, length(title), copies from library_book order by id")

@@ -74,7 +74,8 @@ laptop.run("python manage.py migrate")
 laptop.run(INSERT, fails="NOT NULL constraint failed: library_book.shelf")
 
 # %% [markdown]
-# `showmigrations` hides rows whose file is gone, the ghosts. This prints them:
+# `showmigrations` hides rows whose file is gone, the ghosts. This prints them, those of apps that
+# you have removed too:
 
 # %%
 ghosts = laptop.run(LOOK)
@@ -93,19 +94,21 @@ ghosts = laptop.run(LOOK)
 #
 # ## Fix it
 #
-# **What the column holds is lost.** Copy the database file first if you need it, or if you have
-# applied newer migrations of `main` since.
-#
-# Go to the branch that has the file. Only the file says how to take the migration back.
+# **What the column holds is lost.** Copy the database first.
 
 # %% tags=["fix"]
-laptop.run("git switch shelf")
+laptop.run("cp db.sqlite3 ../before.sqlite3")
 
 # %% [markdown]
-# Migrate back to the last migration that both branches have.
+# **Have you applied newer migrations of `main` since? Take those back first, on `main`**: the branch
+# does not know their columns, and SQLite may build the table again without them.
+#
+# Go to the branch that has the file, because only the file says how to take the migration back.
+# There, migrate back to the last migration that both branches have.
+# **It must say `Unapplying` and the name of the ghost.** If it does not, you are on the wrong commit.
 
 # %% tags=["fix"]
-laptop.run("python manage.py migrate library 0006")
+unapplied = laptop.run("git switch shelf && python manage.py migrate library 0006")
 
 # %% [markdown]
 # Return to your work.
@@ -140,10 +143,14 @@ now = laptop.rows("select id, title, copies from library_book order by id")
 # %% [markdown]
 # ## Undo it
 #
-# Go forward again on the branch. The column comes back with its default in every row, without `A3`.
+# Put the copy back. Or go forward again on the branch: then the column comes back with its default
+# in every row, without `A3`.
 
 # %%
 undone = laptop.clone("undone")
+again = laptop.clone("again")
+again.run("cp ../before.sqlite3 db.sqlite3")
+copied = again.rows("select title, shelf from library_book where author_id = 1 order by id")
 undone.run("git switch --quiet shelf && python manage.py migrate library --verbosity 0")
 back = undone.rows("select title, shelf from library_book where author_id = 1 order by id")
 
@@ -218,11 +225,8 @@ swallowed.chain("library")
 # ## Keep it from happening
 #
 # Before you leave a branch, migrate back to what the other one has. CI starts from an empty database
-# and cannot see a ghost. On a database that lives longer, this look prints `[]` when there is none:
-#
-# ```bash
-# python manage.py shell --verbosity 0 -c "from django.db import connection; from django.db.migrations.loader import MigrationLoader; load = MigrationLoader(connection); print(sorted(set(load.applied_migrations) - set(load.disk_migrations)))"
-# ```
+# and cannot see a ghost. On a database that lives longer, such as that of staging, run the look
+# [above](#is-this-your-case) after each deploy: it must print `[]`.
 #
 # ## Run it yourself
 #
@@ -231,10 +235,12 @@ swallowed.chain("library")
 
 # %% tags=["check"]
 assert now == [*books, (7, "Persuasion", 1)], "the fix changes no row, and one can be added"
+assert "Unapplying library.0007_book_shelf" in unapplied, "the branch has the file"
 assert "0007_book_shelf" in ghosts, "the look tells the ghost"
 assert no_ghosts.strip() == "[]", "and tells when it is gone"
 assert laptop.chain().whole, "all apps are whole, not this one alone"
 assert gone.chain().whole, "it works without the branch"
+assert {shelf for _, shelf in copied} == {"A3"}, "the copy brings the values back"
 assert {shelf for _, shelf in back} == {"hall"}, "going forward brings no values back"
 assert {shelf for _, shelf in kept} == {"A3"}, "pruning leaves the values where they are"
 assert {shelf for _, shelf in lost} == {"hall"}, "and migrating after it resets them"
@@ -248,3 +254,20 @@ pruned.run("python manage.py migrate library 0006 --verbosity 0 && git switch --
 assert pruned.chain().whole, "a deleted row can be recorded again"
 swallowed.run("python manage.py migrate library --prune --verbosity 0")
 assert swallowed.chain().whole, "a ghost without a column can be pruned"
+
+# %% tags=["check"]
+# What a newer migration of main may lose: with an index on the field, SQLite builds the table again.
+newer = Sandbox("newer")
+newer.run("git switch --quiet --create shelf")
+shelf = '    shelf = models.CharField(max_length=20, default="hall", db_index=True)\n'
+newer.replace("library/models.py", COPIES, COPIES + shelf)
+newer.run("python manage.py makemigrations library --name book_shelf --verbosity 0")
+newer.run("python manage.py migrate --verbosity 0 && git add . && git commit --quiet -m 'Shelf'")
+newer.run("git switch --quiet main")
+note = "    note = models.CharField(max_length=20, null=True)\n"
+newer.replace("library/models.py", COPIES, COPIES + note)
+newer.run("python manage.py makemigrations library --name book_note --verbosity 0")
+newer.run("python manage.py migrate --verbosity 0 && git add . && git commit --quiet -m 'Note'")
+newer.run("git switch --quiet shelf && python manage.py migrate library 0006 --verbosity 0")
+newer.run("git switch --quiet main && python manage.py migrate --check")
+assert "column library_book.note is missing" in newer.chain(), "and no check of Django sees it"

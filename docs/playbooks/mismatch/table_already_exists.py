@@ -4,8 +4,8 @@
 #   - table "library_genre" already exists
 #   - "duplicate column name: returned_on"
 # cause: >-
-#   The schema is ahead of the history: rows of django_migrations are gone, so Django runs again
-#   what it ran long ago. If it stops at the first migration, nothing is lost.
+#   The schema is ahead of the history: Django runs again what it ran long ago, because the row in
+#   django_migrations is gone. If it stops at the first migration, nothing is lost.
 # broken: [history-schema]
 # data: untouched
 # undo: put back the copy of the database that you make first
@@ -50,7 +50,8 @@ laptop.chain("library")
 laptop.run("python manage.py migrate", fails='table "library_genre" already exists')
 
 # %% [markdown]
-# It stopped at the first one and changed nothing. If your output has `Applying … OK` for an old
+# It stopped at the first one. On SQLite and PostgreSQL a migration is one transaction, so it changed
+# nothing; MariaDB keeps the half that ran (measured there, not on this page). If your output has `Applying … OK` for an old
 # migration above the error, that one **ran a second time and may have reset a column**, as under
 # [What not to do](#what-not-to-do).
 #
@@ -87,6 +88,8 @@ title = laptop.rows("select type from pragma_table_info('library_book') where na
 index = laptop.rows("select name from sqlite_master where name = 'library_book_title'")
 
 # %% [markdown]
+# - **The migration is new**, and another branch or somebody's SQL made the table: compare it in the
+#   same way. If it came from a branch, read [ghost migration](ghost-migration.md).
 # - **Only a part of one is there**: do not fake it, or the rest never comes. Complete it by hand,
 #   or take the part away. The rows that a `RunPython` writes are part of its effect.
 # - **The error names a squash**: read
@@ -103,10 +106,11 @@ index = laptop.rows("select name from sqlite_master where name = 'library_book_t
 # own tool.
 
 # %% tags=["fix"]
-laptop.run("cp db.sqlite3 before.sqlite3")
+laptop.run("cp db.sqlite3 ../before.sqlite3")
 
 # %% [markdown]
-# Record the first, without running it. **`--fake` also records every earlier one that has no row**,
+# **Fake only what you have compared and found whole.** Record the first, without running it.
+# **`--fake` also records every earlier one that has no row**,
 # and goes backwards when the target is recorded already. So name them one at a time, oldest first,
 # and look at what is left after each.
 
@@ -140,6 +144,7 @@ laptop.run("python manage.py migrate")
 laptop.chain("library")
 
 # %%
+laptop.run("python manage.py migrate --plan")
 now = laptop.rows(BOOKS)
 
 # %% [markdown]
@@ -149,7 +154,7 @@ now = laptop.rows(BOOKS)
 
 # %%
 undone = laptop.clone("undone")
-undone.run("cp before.sqlite3 db.sqlite3")
+undone.run("cp ../before.sqlite3 db.sqlite3")
 undone.run("python manage.py showmigrations library")
 
 # %% [markdown]

@@ -84,8 +84,8 @@ install_0.run("python manage.py showmigrations library")
 #
 # ### Take the release back
 #
-# Revert the commit that deleted the originals, here the last one called “Squash library”. With
-# the originals, every database can go on.
+# **Not squashed yet? Start at “squashmigrations”.** Revert the commit that deleted the originals;
+# `git log --oneline -- library/migrations` tells which. With them, every database can go on.
 
 # %% tags=["fix"]
 laptop.run(
@@ -232,13 +232,13 @@ backup.run("python manage.py migrate library --prune --verbosity 0")
 # **Before release 2:** revert the commit of the squash, and prune its row.
 
 # %%
-undone.run("git revert --no-commit HEAD && python manage.py migrate library --prune")
+undone.run("git revert --no-commit HEAD && python manage.py migrate library --prune -v 0")
 
 # %% [markdown]
 # **After release 2, before you prune:** revert release 2. The rows of the originals are there.
 
 # %%
-undone_2.run("git revert --no-commit HEAD && python manage.py migrate")
+undone_2.run("git revert --no-commit HEAD && python manage.py migrate --verbosity 0")
 
 # %% [markdown]
 # **After you prune**, no command of Django goes back: with `replaces` in the file and its rows
