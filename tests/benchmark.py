@@ -162,10 +162,11 @@ def main() -> None:
             call(*pytest, "--nbmake", "-n2", home / "notebooks", cwd=home, **more)
 
         def jupyter(**more: str) -> None:
-            # It takes a notebook whose page is newer for done.
-            shutil.rmtree(home / "peer", ignore_errors=True)
-            mkdocs = [programs / "python", "-m", "mkdocs", "build", "-q", "-d", home / "peer"]
-            call(*mkdocs, cwd=home, **more)
+            # A folder of its own each time: it keeps what it has executed.
+            with tempfile.TemporaryDirectory(dir=home) as own:
+                shutil.copytree(home / "notebooks", Path(own) / "notebooks")
+                shutil.copy(home / "mkdocs.yml", own)
+                call(programs / "python", "-m", "mkdocs", "build", "-q", cwd=Path(own), **more)
 
         rounds: dict[str, Callable[[], None]] = {
             "this project: run, pages, site": lambda: ours(home / "site"),
