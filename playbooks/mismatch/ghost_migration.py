@@ -9,6 +9,7 @@
 # data: "may be lost: what the other branch's column holds"
 # undo: migrate forward on the other branch; the column comes back, its values do not
 # safe_in: development only
+# applied: here only
 # databases: [SQLite]
 # group: mismatch
 # ---

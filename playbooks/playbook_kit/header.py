@@ -18,6 +18,8 @@ GROUPS = {
 DATA = ("untouched", "copied", "may be lost")
 SAFE_IN = ("development only", "production")
 DATABASES = ("SQLite",)
+# Where the migrations that the page is about have been applied: the fork of most answers.
+APPLIED = ("nowhere yet", "here only", "elsewhere too", "wherever")
 _LINE = "# ---"
 
 
@@ -27,7 +29,7 @@ class Header:
 
     `symptoms`: error texts, verbatim. `cause`: what happened and whether anything is lost.
     `broken`: names of chain links. `data` and `safe_in`: one of the words above, and more words
-    after a colon if needed. `databases`: those it is run on.
+    after a colon if needed. `applied`: one of `APPLIED`. `databases`: those it is run on.
     """
 
     title: str
@@ -37,6 +39,7 @@ class Header:
     data: str
     undo: str
     safe_in: str
+    applied: str
     databases: tuple[str, ...]
     group: str
 
@@ -86,7 +89,7 @@ def _check_words(path: Path, header: Header) -> None:
         raise HeaderError(f"{path}: the title has {len(header.title)} characters, 60 are allowed")
     if header.group not in GROUPS or header.group != path.parent.name:
         raise HeaderError(f"{path}: group {header.group!r} must be its folder, a known family")
-    for key, words in (("data", DATA), ("safe_in", SAFE_IN)):
+    for key, words in (("data", DATA), ("safe_in", SAFE_IN), ("applied", APPLIED)):
         value = getattr(header, key)
         if value.split(":")[0] not in words:
             raise HeaderError(f"{path}: {key} must start with one of {', '.join(words)}")

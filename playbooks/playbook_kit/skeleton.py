@@ -11,6 +11,7 @@ SKELETON = """\
 # data: untouched
 # undo: the command that goes back, or why there is none
 # safe_in: development only
+# applied: here only
 # databases: [SQLite]
 # group: GROUP
 # ---

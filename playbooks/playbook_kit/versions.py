@@ -23,6 +23,7 @@ def versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "django": version("django"),
+        "django-linear-migrations": version("django-linear-migrations"),
         "sqlite": sqlite3.sqlite_version,
         "git": git.split()[2],
     }

@@ -16,6 +16,7 @@
 # data: untouched
 # undo: put back the copy of the database, and the files from Git
 # safe_in: "development only: every database of the project goes through it by hand"
+# applied: elsewhere too
 # databases: [SQLite]
 # group: reset
 # ---

@@ -16,6 +16,7 @@
 # data: untouched
 # undo: git revert, until you prune
 # safe_in: production
+# applied: elsewhere too
 # databases: [SQLite]
 # group: squashing
 # ---

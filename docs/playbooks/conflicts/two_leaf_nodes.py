@@ -12,6 +12,7 @@
 # data: untouched
 # undo: delete the merge migration, as long as you have not pushed it
 # safe_in: production
+# applied: wherever
 # databases: [SQLite]
 # group: conflicts
 # ---

@@ -13,6 +13,7 @@
 # data: "untouched: if both alter the field"
 # undo: migrate back to main's migration and delete yours, as long as you have not pushed it
 # safe_in: "development only: yours is not pushed and has run on your database alone"
+# applied: here only
 # databases: [SQLite]
 # group: conflicts
 # ---
