@@ -11,6 +11,7 @@ from playbook_kit import sandbox
 from playbook_kit.batch import run_all, servers
 from playbook_kit.cli import ROOT
 from playbook_kit.commands import FORK_SERVER
+from playbook_kit.environment import DIRECTORY
 from playbook_kit.execution import Failure
 from playbook_kit.results import Result
 from playbook_kit.scratch import run_directory
@@ -43,7 +44,7 @@ def fork_server() -> Iterator[str]:
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork_server: str) -> Iterator[Path]:
     """The folder below which `Sandbox(…)` makes its copies in this test."""
-    monkeypatch.setenv(sandbox.DIRECTORY, str(tmp_path))
+    monkeypatch.setenv(DIRECTORY, str(tmp_path))
     monkeypatch.setenv(FORK_SERVER, fork_server)
     sandbox._home.cache_clear()
     yield tmp_path

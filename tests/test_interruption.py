@@ -15,7 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 from conftest import Make, run_them
-from playbook_kit import sandbox, template
+from playbook_kit import template
+from playbook_kit.environment import DIRECTORY
 from playbook_kit.execution import Failure
 from playbook_kit.results import Result
 from playbook_kit.source import Playbook
@@ -161,7 +162,7 @@ def test_plain_python_leaves_no_directory(make: Make, tmp_path: Path) -> None:
     playbook = make("passes")
     scratch = tmp_path / "scratch"
     scratch.mkdir()
-    environment = {k: v for k, v in os.environ.items() if k != sandbox.DIRECTORY}
+    environment = {k: v for k, v in os.environ.items() if k != DIRECTORY}
     done = subprocess.run(
         [sys.executable, playbook.path],
         env=environment | {"TMPDIR": str(scratch)},

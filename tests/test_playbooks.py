@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
+import os
+import shutil
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import PLAYBOOKS
+from conftest import PLAYBOOKS, Make
 from playbook_kit import site_files
 from playbook_kit.batch import servers
 from playbook_kit.cli import ROOT
-from playbook_kit.execution import Failure, Job, run
+from playbook_kit.execution import Failure, Job
 from playbook_kit.results import Result
 from playbook_kit.rules import broken_promises
 from playbook_kit.scratch import run_directory
@@ -22,6 +27,7 @@ from playbook_kit.versions import versions
 
 SITE = Site(REPOSITORY)
 NAMES = [playbook.name for playbook in PLAYBOOKS]
+LEAVING_OUT = Path(__file__).with_name("leaving_out.py")
 
 
 def result_of(name: str, outcomes: dict[str, Result | Failure]) -> Result:
@@ -48,34 +54,48 @@ def test_a_command_that_failed_was_expected_to(
     assert len(failed) <= playbook.path.read_text().count("fails=")
 
 
-def test_a_fix_step_that_is_left_out_makes_its_playbook_fail() -> None:
+@pytest.fixture(scope="session")
+def needless() -> dict[str, list[int]]:
+    """By playbook, the lines of the `fix` cells without which it passes all the same."""
+    with run_directory() as directory, servers(directory, None) as (_, commands):
+        ask = partial(ask_what_is_needless, directory, commands)
+        with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
+            return dict(zip(NAMES, pool.map(ask, PLAYBOOKS), strict=True))
+
+
+def ask_what_is_needless(directory: Path, commands: str, playbook: Playbook) -> list[int]:
+    home = directory / playbook.name
+    home.mkdir()
+    job = Job(home, commands=commands)
+    done = subprocess.run(
+        [sys.executable, LEAVING_OUT, playbook.path],
+        cwd=directory,
+        env=job.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    shutil.rmtree(home)
+    assert done.returncode == 0, f"{playbook.path}: {done.stdout[-2000:]}{done.stderr}"
+    lines: list[int] = json.loads(done.stdout.splitlines()[-1])
+    return lines
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_fix_step_that_is_left_out_makes_its_playbook_fail(
+    name: str, needless: dict[str, list[int]]
+) -> None:
     """Rule 4, for every `fix` cell of every playbook."""
-    cases = [
-        (playbook, cell.line)
-        for playbook in PLAYBOOKS
-        for cell in playbook.cells()
-        if cell.tag == "fix"
-    ]
-    assert len(cases) >= len(PLAYBOOKS)
-    needless = [
-        f"{playbook.path}:{line}: the playbook passes without this step"
-        for (playbook, line), outcome in zip(cases, asyncio.run(leaving_out(cases)), strict=True)
-        if isinstance(outcome, Result)
-    ]
-    assert needless == []
+    assert needless[name] == [], "the playbook passes without the fix cells at these lines"
 
 
-async def leaving_out(cases: list[tuple[Playbook, int]]) -> list[Result | Failure]:
-    with run_directory() as directory, servers(directory, None) as (kernels, commands):
-        free = asyncio.Semaphore(3)
-
-        async def one(playbook: Playbook, line: int) -> Result | Failure:
-            async with free:
-                home = directory / f"{playbook.name}-{line}"
-                home.mkdir()
-                return await run(playbook, Job(home, kernels, commands, (line,)))
-
-        return list(await asyncio.gather(*(one(*case) for case in cases)))
+def test_the_test_of_fix_steps_knows_a_needless_one(
+    make: Make, tmp_path: Path, fork_server: str
+) -> None:
+    fix = '# %% tags=["fix"]\n'
+    playbook = make("needless", {fix: f"{fix}laptop.run('git status --short')\n\n{fix}"})
+    (line,) = ask_what_is_needless(tmp_path, fork_server, playbook)
+    assert playbook.path.read_text().splitlines()[line - 1].startswith("laptop.run('git status")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,5 +1,8 @@
 """The same bytes: through both runners, in any order, at any parallelism, under each Python, and
-whatever the environment of the caller says."""
+whatever the environment of the caller says.
+
+Each playbook is run in one of these ways, beside the run that all tests share; with the variable
+`EVERY_WAY` set, each in all of them, which takes five times as long."""
 
 from __future__ import annotations
 
@@ -19,12 +22,32 @@ from playbook_kit import site_files
 from playbook_kit.execution import Failure
 from playbook_kit.results import Result
 from playbook_kit.site_files import Site
+from playbook_kit.source import Playbook
 from playbook_kit.template import CACHE, REPOSITORY
 
 SITE = Site(REPOSITORY)
+Outcomes = dict[str, Result | Failure]
 SOURCES = {playbook.name: playbook.path.read_text() for playbook in PLAYBOOKS}
 COPIED = ("docs", "playbooks", "sandbox_project", "mkdocs.yml", "pyproject.toml", "README.md")
 HERE = sys.version_info[:2]
+WAYS = ("subprocess", "reversed", "hostile", "3.11", "3.12", "3.13")
+
+
+def share(way: str) -> list[Playbook]:
+    """The playbooks that are run in this way: as many as in each other, of every family some."""
+    if os.environ.get("EVERY_WAY"):
+        return PLAYBOOKS
+    here = ".".join(map(str, HERE))
+    others = [other for other in WAYS if other != here]
+    return [] if way == here else PLAYBOOKS[others.index(way) :: len(others)]
+
+
+def expected_of(way: str, outcomes: Outcomes) -> dict[str, str]:
+    """The generated files of this way's share, by path, as the shared run made them."""
+    playbooks = share(way)
+    pages = pages_of([outcomes[playbook.name] for playbook in playbooks])
+    assert len(pages) == 3 * len(playbooks) > 0
+    return pages
 
 
 def pages_of(outcomes: list[Result | Failure]) -> dict[str, str]:
@@ -45,23 +68,23 @@ def assert_same(pages: dict[str, str], expected: dict[str, str]) -> None:
         assert text == expected[path], path
 
 
-@pytest.fixture(scope="session")
-def expected(outcomes: dict[str, Result | Failure]) -> dict[str, str]:
-    pages = pages_of(list(outcomes.values()))
-    assert len(pages) == 3 * len(PLAYBOOKS)
-    return pages
+def test_each_playbook_is_run_in_a_second_way() -> None:
+    ways = [way for way in WAYS if way != ".".join(map(str, HERE))]
+    assert {book.name for way in ways for book in share(way)} == {book.name for book in PLAYBOOKS}
 
 
-def test_a_plain_subprocess_gives_what_the_fork_server_gives(expected: dict[str, str]) -> None:
-    assert_same(pages_of(run_them(PLAYBOOKS, runner="subprocess")), expected)
+def test_a_plain_subprocess_gives_what_the_fork_server_gives(outcomes: Outcomes) -> None:
+    pages = pages_of(run_them(share("subprocess"), runner="subprocess"))
+    assert_same(pages, expected_of("subprocess", outcomes))
 
 
-def test_one_at_a_time_and_in_reverse_gives_the_same(expected: dict[str, str]) -> None:
-    assert_same(pages_of(run_them(PLAYBOOKS[::-1], jobs=1)), expected)
+def test_one_at_a_time_and_in_reverse_gives_the_same(outcomes: Outcomes) -> None:
+    pages = pages_of(run_them(share("reversed")[::-1], jobs=1))
+    assert_same(pages, expected_of("reversed", outcomes))
 
 
 def test_two_at_a_time_under_a_hostile_environment_gives_the_same(
-    expected: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    outcomes: Outcomes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database = tmp_path / "precious.sqlite3"
     database.write_bytes(b"not to be touched")
@@ -82,12 +105,13 @@ def test_two_at_a_time_under_a_hostile_environment_gives_the_same(
     (tmp_path / "django.py").write_text("raise SystemExit('the wrong Django')\n")
     for name, value in hostile.items():
         monkeypatch.setenv(name, value)
-    assert_same(pages_of(run_them(PLAYBOOKS, jobs=2)), expected)
+    pages = pages_of(run_them(share("hostile"), jobs=2))
+    assert_same(pages, expected_of("hostile", outcomes))
     assert database.read_bytes() == b"not to be touched"
 
 
 @pytest.mark.parametrize("version", ["3.11", "3.12", "3.13"])
-def test_another_python_gives_the_same(version: str, expected: dict[str, str]) -> None:
+def test_another_python_gives_the_same(version: str, outcomes: Outcomes) -> None:
     """With the pinned Django, in a copy of this repository and a virtual environment of its own."""
     if tuple(map(int, version.split("."))) == HERE:
         pytest.skip(f"Python {version} is the one that runs these tests")
@@ -104,13 +128,14 @@ def test_another_python_gives_the_same(version: str, expected: dict[str, str]) -
     shutil.rmtree(site.pages)
     command = [str(python), "-m", "pip", "install", "-q", "--no-deps", "-e", str(home / "copy")]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    names = [playbook.name for playbook in share(version)]
     done = subprocess.run(
-        [python.with_name("playbooks"), "run"], capture_output=True, text=True, check=False
+        [python.with_name("playbooks"), "run", *names], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     record = json.loads((site.pages / site_files.RECORD).read_text())
-    assert {made["python"].rpartition(".")[0] for made in record.values()} == {version}
-    for path, text in expected.items():
+    assert {record[name]["python"].rpartition(".")[0] for name in names} == {version}
+    for path, text in expected_of(version, outcomes).items():
         assert (home / "copy" / path).read_text() == text, path
 
 
@@ -140,8 +165,9 @@ def environment(interpreter: str, home: Path) -> Path:
         (home / "constraints.txt").write_text("\n".join(pins))
         subprocess.run([interpreter, "-m", "venv", str(home / "venv")], check=True)
         project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+        wanted = project["dependencies"] + project["optional-dependencies"]["sandbox"]
         command = [python, "-m", "pip", "install", "-q", "-c", str(home / "constraints.txt")]
-        subprocess.run([*command, *project["dependencies"]], check=True, stdin=subprocess.DEVNULL)
+        subprocess.run([*command, *wanted], check=True, stdin=subprocess.DEVNULL)
         stamp.write_text(state)
     (home / "copy").mkdir()
     return python

@@ -13,8 +13,9 @@ from typing import Any
 from . import results, site_files
 from .errors import HeaderError
 from .header import Header
+from .lists import Headers
 from .results import Result
-from .site_files import Headers, Site
+from .site_files import Site
 from .source import Playbook
 from .versions import versions
 
@@ -45,15 +46,18 @@ def build(root: Path, playbooks: list[Playbook], options: Options, complete: boo
     for result, _ in done:
         files |= site_files.page_files(site, result, sources[result.name])
     kept = [result for result, _ in done]
+    strays: list[Path] = []
     if not errors:
-        files |= site_files.shared_files(site, headers, kept)
+        try:
+            files |= site_files.shared_files(site, headers, kept)
+        except HeaderError as error:
+            problems.append(str(error))
+        strays = site_files.stray(site, headers)
     if options.check:
         problems += _compare(site, files, kept)
-        problems += [
-            f"{path.relative_to(root)}: of no playbook" for path in _strays(site, headers, errors)
-        ]
+        problems += [f"{path.relative_to(root)}: of no playbook" for path in strays]
     else:
-        _write(files | site_files.record_file(site, headers, kept), _strays(site, headers, errors))
+        _write(files | site_files.record_file(site, headers, kept), strays)
     if options.report:
         _report(options.report, done, failures)
     for problem in problems:
@@ -121,10 +125,6 @@ def _compare(site: Site, files: dict[Path, str], done: list[Result]) -> list[str
                 f"{diff}\n(to accept it: .venv/bin/playbooks run, then read the diff and commit it)"
             )
     return problems
-
-
-def _strays(site: Site, headers: Headers, errors: list[str]) -> Iterable[Path]:
-    return [] if errors else site_files.stray(site, headers)
 
 
 def _write(files: dict[Path, str], strays: Iterable[Path]) -> None:

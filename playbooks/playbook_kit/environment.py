@@ -11,6 +11,9 @@ import os
 import sys
 from pathlib import Path
 
+# Names for a playbook's process the folder in which its sandboxes live.
+DIRECTORY = "PLAYBOOKS_DIRECTORY"
+
 # Windows cannot start a process without these; elsewhere they do not exist.
 _NEEDED_BY_WINDOWS = ("SYSTEMROOT", "COMSPEC", "PATHEXT")
 

@@ -78,3 +78,19 @@ class Query(Event):
     def __str__(self) -> str:
         shown = self.table() if self.columns else "(done)"
         return f"{self.place} (python manage.py dbshell): {self.sql}\n{shown}"
+
+
+@dataclass(frozen=True)
+class Table(Event):
+    """What a comparison found: rows of cells in Markdown, `place` being what they are about."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def markdown(self) -> str:
+        """The table as Markdown."""
+        lines = [self.columns, tuple("---" for _ in self.columns), *self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def __str__(self) -> str:
+        return f"{self.place}\n{self.markdown()}"

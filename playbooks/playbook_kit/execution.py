@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .commands import FORK_SERVER
-from .environment import frozen
+from .environment import DIRECTORY, frozen
 from .errors import HeaderError
 from .events import MIME
 from .header import Header
@@ -20,7 +19,6 @@ from .rules import broken_promises
 from .source import Cell, Playbook
 from .versions import versions
 
-DIRECTORY = "PLAYBOOKS_DIRECTORY"
 CELL_SECONDS = 300  # a guard against a cell that hangs outside of any command
 
 
@@ -44,15 +42,11 @@ class Failure:
 @dataclass(frozen=True)
 class Job:
     """How a playbook is run: the empty folder in which its sandboxes live, and the sockets of the
-    fork servers for its kernel and for its commands (empty: each is a subprocess).
-
-    `leave_out`: lines of cells not to execute, which is how a test asks whether a fix is needed.
-    """
+    fork servers for its kernel and for its commands (empty: each is a subprocess)."""
 
     directory: Path
     kernels: str = ""
     commands: str = ""
-    leave_out: Container[int] = ()
 
     def environment(self) -> dict[str, str]:
         """The whole environment of the kernel."""
@@ -93,7 +87,7 @@ async def _execute(playbook: Playbook, cells: list[Cell], job: Job) -> tuple[str
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
     from nbformat import v4
 
-    code = [cell for cell in cells if cell.kind == "code" and cell.line not in job.leave_out]
+    code = [cell for cell in cells if cell.kind == "code"]
     notebook = v4.new_notebook(cells=[v4.new_code_cell(cell.source) for cell in code])
     kernel = executing(
         notebook, job.directory, CELL_SECONDS, server=job.kernels, env=job.environment()

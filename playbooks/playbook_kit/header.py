@@ -1,4 +1,8 @@
-"""The header of a playbook: YAML in its leading comment block, the facts at the top of its page."""
+"""The header of a playbook: YAML in its leading comment block, the facts at the top of its page.
+
+Two forms, told apart by their keys: one situation with its fix, or a comparison of several, which
+has an `answer` in place of what only one situation has.
+"""
 
 from __future__ import annotations
 
@@ -30,18 +34,24 @@ class Header:
     `symptoms`: error texts, verbatim. `cause`: what happened and whether anything is lost.
     `broken`: names of chain links. `data` and `safe_in`: one of the words above, and more words
     after a colon if needed. `applied`: one of `APPLIED`. `databases`: those it is run on.
+    `answer`: what a comparison comes to; it has this key, and of the others those in `COMPARISON`.
     """
 
     title: str
-    symptoms: tuple[str, ...]
-    cause: str
-    broken: tuple[str, ...]
-    data: str
-    undo: str
-    safe_in: str
-    applied: str
     databases: tuple[str, ...]
     group: str
+    symptoms: tuple[str, ...] = ()
+    cause: str = ""
+    broken: tuple[str, ...] = ()
+    data: str = ""
+    undo: str = ""
+    safe_in: str = ""
+    applied: str = ""
+    answer: str = ""
+
+
+COMPARISON = ("title", "answer", "databases", "group")
+SITUATION = tuple(field.name for field in fields(Header) if field.name != "answer")
 
 
 def read_header(path: Path) -> Header:
@@ -62,12 +72,14 @@ def read_header(path: Path) -> Header:
 
 
 def _checked(path: Path, data: dict[str, Any]) -> Header:
-    names = [field.name for field in fields(Header)]
+    names = COMPARISON if "answer" in data else SITUATION
     for name in data:
         if name not in names:
             raise HeaderError(f"{path}: unknown key {name!r}; the keys are {', '.join(names)}")
     values: dict[str, Any] = {}
     for field in fields(Header):
+        if field.name not in names:
+            continue
         if field.name not in data:
             raise HeaderError(f"{path}: the key {field.name!r} is missing")
         value = data[field.name]
@@ -91,7 +103,7 @@ def _check_words(path: Path, header: Header) -> None:
         raise HeaderError(f"{path}: group {header.group!r} must be its folder, a known family")
     for key, words in (("data", DATA), ("safe_in", SAFE_IN), ("applied", APPLIED)):
         value = getattr(header, key)
-        if value.split(":")[0] not in words:
+        if not header.answer and value.split(":")[0] not in words:
             raise HeaderError(f"{path}: {key} must start with one of {', '.join(words)}")
     for key, known in (("broken", LINKS), ("databases", DATABASES)):
         for value in getattr(header, key):

@@ -7,12 +7,12 @@ from typing import Any
 
 from .chain import Chain
 from .drawing import draw_chain, draw_graph
-from .events import Command, Edit, File, Query
+from .events import Command, Edit, File, Query, Table
 from .graph import Graph
 from .results import Result
 from .source import Cell
 
-_EVENTS = {kind.__name__.lower(): kind for kind in (Command, Edit, File, Query)}
+_EVENTS = {kind.__name__.lower(): kind for kind in (Command, Edit, File, Query, Table)}
 
 
 def notebook(result: Result, source: str) -> str:

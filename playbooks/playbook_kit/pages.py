@@ -8,7 +8,7 @@ from typing import Any
 
 from .chain import Chain
 from .drawing import draw_chain, draw_graph
-from .events import Query
+from .events import Query, Table
 from .graph import Graph
 from .results import Result
 from .short import short_version
@@ -19,23 +19,43 @@ DATABASES = {"SQLite": "sqlite"}
 
 
 def page(result: Result) -> str:
-    """The whole page, in the fixed order of DESIGN §5."""
+    """The whole page of a situation, in the fixed order of DESIGN §5, or of a comparison."""
+    parts = _comparison(result) if result.header.answer else _situation(result)
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _situation(result: Result) -> list[str]:
     first = next((n for n, cell in enumerate(result.cells) if cell.tag == "before"), 0)
     setup, body = result.cells[:first], result.cells[first:]
-    parts = [
+    return [
         _front(result),
         f"# {result.header.title}",
         _symptoms(result),
         f"**Cause:** {result.header.cause}",
         _short_version(result),
         _before_after(result),
-        _facts(result),
+        _facts(_asked(result)),
         _fold("How this page breaks the project first", _cells(setup)),
         *_cells(cell for cell in body if cell.tag not in ("before", "check")),
         _run_it(result),
         _fold("Checked whenever this page is built", _checks(result)),
     ]
-    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _comparison(result: Result) -> list[str]:
+    """The answer, the text with the tables in their places, and, folded, how they were made."""
+    making = [cell for cell in result.cells if cell.tag == "setup"]
+    return [
+        _front(result),
+        f"# {result.header.title}",
+        f"**{result.header.answer}**",
+        *_told(cell for cell in result.cells if cell.tag not in ("setup", "check")),
+        _facts({"Ran on": _ran_on(result)}),
+        _fold("How each row is made", _cells(making)),
+        "## Run it yourself",
+        _run_it(result),
+        _fold("Checked whenever this page is built", _checks(result)),
+    ]
 
 
 def fence(text: str, *classes: str, title: str = "") -> str:
@@ -51,7 +71,8 @@ def fence(text: str, *classes: str, title: str = "") -> str:
 def _front(result: Result) -> str:
     import json
 
-    title, description = json.dumps(result.header.title), json.dumps(result.header.cause)
+    header = result.header
+    title, description = json.dumps(header.title), json.dumps(header.cause or header.answer)
     return f"---\ntitle: {title}\ndescription: {description}\n---"
 
 
@@ -84,16 +105,25 @@ def _before_after(result: Result) -> str:
     return '<div class="before-after">\n' + "\n".join(columns) + "\n</div>"
 
 
-def _facts(result: Result) -> str:
-    header = result.header
+def _ran_on(result: Result) -> str:
     ran = [f"Django {result.versions['django']}"]
-    ran += [f"{name} {result.versions[DATABASES[name]]}" for name in header.databases]
-    facts = {
+    ran += [f"{name} {result.versions[DATABASES[name]]}" for name in result.header.databases]
+    return ", ".join(ran)
+
+
+def _asked(result: Result) -> dict[str, str]:
+    """What a reader asks before typing anything."""
+    header = result.header
+    return {
+        "Applied": header.applied,
         "Data": header.data,
         "Undo": header.undo,
         "Safe in": header.safe_in,
-        "Ran on": ", ".join(ran),
+        "Ran on": _ran_on(result),
     }
+
+
+def _facts(facts: dict[str, str]) -> str:
     rows = "\n".join(
         f"<div><dt>{name}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts.items()
     )
@@ -120,12 +150,23 @@ def _cells(cells: Iterable[Cell]) -> list[str]:
     return parts
 
 
+def _told(cells: Iterable[Cell]) -> list[str]:
+    """Text and tables; the commands behind a table, and their output, are in the notebook."""
+    parts = []
+    for cell in cells:
+        parts += [cell.source] if cell.kind == "markdown" else []
+        parts += [_block(shown) for shown in cell.shown if shown["kind"] == "table"]
+    return parts
+
+
 def _block(shown: Shown) -> str:
     kind, place = shown["kind"], shown.get("place", "")
     if kind in ("chain", "graph"):
         return _figure(shown)
     if kind == "command":
         return _command(shown)
+    if kind == "table":
+        return _table(shown)
     if kind == "edit":
         return fence(shown["diff"], "diff", title=f"{place} · {shown['path']}")
     if kind == "file":
@@ -138,6 +179,13 @@ def _block(shown: Shown) -> str:
             return sql
         return f"{sql}\n\n{fence(query.table(), 'text', 'output', 'no-copy')}"
     return fence(shown["text"], "text", "output", "no-copy")
+
+
+def _table(shown: Shown) -> str:
+    table = Table(shown["place"], tuple(shown["columns"]), tuple(map(tuple, shown["rows"])))
+    label = html.escape(f"{table.place}, scrolls sideways")
+    opening = f'<div class="scrolls" tabindex="0" role="group" aria-label="{label}" markdown="1">'
+    return f"{opening}\n\n{table.markdown()}\n\n</div>"
 
 
 def _command(shown: Shown) -> str:

@@ -27,7 +27,15 @@ BANNED = re.compile(r"\b(simply|just|easy|easily|obviously)\b", re.IGNORECASE)
 
 def broken_promises(result: Result) -> list[str]:
     """One sentence for each rule that this result breaks; none for a good playbook."""
-    return [*_form(result), *_symptoms(result), *_chain(result), *_words(result)]
+    if result.header.answer:
+        return [*_tables(result), *_checks(result), *_words(result)]
+    rules = _form, _checks, _symptoms, _chain, _words
+    return [problem for rule in rules for problem in rule(result)]
+
+
+def _tables(result: Result) -> Iterator[str]:
+    if not any(shown["rows"] for shown in result.shown("table")):
+        yield "a comparison shows a table with rows; this one shows none"
 
 
 def _form(result: Result) -> Iterator[str]:
@@ -35,9 +43,14 @@ def _form(result: Result) -> Iterator[str]:
     found = re.findall(r"^## (.+)$", text, re.MULTILINE)
     if tuple(found) != SECTIONS:
         yield f"its sections must be {', '.join(SECTIONS)}; they are {', '.join(found)}"
-    for tag in ("setup", "before", "fix", "after", "check"):
+    for tag in ("setup", "before", "fix", "after"):
         if not any(cell.tag == tag for cell in result.cells):
             yield f"no cell has the tag {tag!r}"
+
+
+def _checks(result: Result) -> Iterator[str]:
+    if not any(cell.tag == "check" for cell in result.cells):
+        yield "no cell has the tag 'check'"
     for cell in result.cells:
         if cell.tag == "check" and "assert" not in cell.source:
             yield f"the check cell at line {cell.line} asserts nothing"

@@ -16,7 +16,7 @@ from typing import IO, Any
 
 from . import commands, template
 from .chain import Chain
-from .environment import frozen
+from .environment import DIRECTORY, frozen
 from .errors import PlaybookError, last_lines
 from .events import Command, Edit, File, Query
 from .graph import Graph
@@ -24,12 +24,13 @@ from .output import cut_tracebacks, scrub
 from .shell import run_line
 from .show import show, show_measured
 
-DIRECTORY = "PLAYBOOKS_DIRECTORY"
 PROBE = Path(__file__).with_name("probe") / "__main__.py"
 
 
 class Output(str):
-    """What a command printed. A notebook does not draw it: it has been shown already."""
+    """What a command printed, and its exit code. A notebook does not draw it: it has been shown."""
+
+    code: int = 0
 
     def _ipython_display_(self) -> None:
         pass
@@ -84,7 +85,19 @@ class Sandbox:
         `fails`: the command must end with an exit code other than 0 and print these words (any
         words do for `""`). `answers`: lines typed at its prompts. `seconds`: its time limit.
         """
+        output = self.attempt(line, answers=answers, seconds=seconds)
         tried = f"{self.name} $ {line}"
+        got = f"exit code {output.code}, and at the end:\n{last_lines(output)}"
+        if fails is None and output.code:
+            raise PlaybookError(tried, "it succeeds", got)
+        if fails is not None and not output.code:
+            raise PlaybookError(tried, f"it fails and prints {fails!r}", got)
+        if fails and fails not in output:
+            raise PlaybookError(tried, f"it fails and prints {fails!r}", got)
+        return output
+
+    def attempt(self, line: str, *, answers: Sequence[str] = (), seconds: float = 60) -> Output:
+        """Run what a person types where success and failure are both an answer: see `.code`."""
         typed = "".join(f"{answer}\n" for answer in answers)
         started = time.perf_counter()
 
@@ -94,18 +107,14 @@ class Sandbox:
         try:
             code, text = run_line(line, self.path, call)
         except TimeoutError as error:
+            tried = f"{self.name} $ {line}"
             raise PlaybookError(tried, f"it ends within {seconds:g} s", str(error)) from None
         text = cut_tracebacks(scrub(text, _home()))
         took = time.perf_counter() - started
         show(Command(self.name, line, text, code, tuple(answers), took))
-        got = f"exit code {code}, and at the end:\n{last_lines(text)}"
-        if fails is None and code:
-            raise PlaybookError(tried, "it succeeds", got)
-        if fails is not None and not code:
-            raise PlaybookError(tried, f"it fails and prints {fails!r}", got)
-        if fails and fails not in text:
-            raise PlaybookError(tried, f"it fails and prints {fails!r}", got)
-        return Output(text)
+        output = Output(text)
+        output.code = code
+        return output
 
     def replace(self, path: str, old: str, new: str) -> None:
         """Edit a file: `old`, which must stand there exactly once, becomes `new`. Shows a diff."""

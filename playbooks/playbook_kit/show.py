@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from .chain import Chain
-from .events import MIME, Event
+from .events import MIME, Event, Table
 from .graph import Graph
 
 
@@ -24,6 +25,14 @@ def show(event: Event) -> None:
     else:
         data = {MIME: event.to_dict(), "text/plain": str(event)}
         ipython.display_pub.publish(data)
+
+
+def table(about: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Show what a comparison found. Cells are Markdown; a wrong number of cells is a ValueError."""
+    for row in rows:
+        if len(row) != len(columns):
+            raise ValueError(f"{len(columns)} columns, and a row of {len(row)} cells: {row}")
+    show(Table(about, tuple(columns), tuple(tuple(row) for row in rows)))
 
 
 def show_measured(value: Chain | Graph) -> None:

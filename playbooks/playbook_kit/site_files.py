@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import html
 import json
 import re
 from dataclasses import dataclass
@@ -11,8 +10,10 @@ from pathlib import Path
 
 from .chain import Chain
 from .drawing import draw_chain, draw_graph
+from .family import INDEX, landing_page
 from .graph import Graph
-from .header import GROUPS, Header
+from .header import GROUPS
+from .lists import Headers, in_reading_order, navigation, symptoms
 from .notebook import notebook
 from .pages import page
 from .results import Result
@@ -21,7 +22,6 @@ from .versions import versions
 
 RECORD = "recorded.json"
 END = "end of generated"
-Headers = list[tuple[Playbook, Header]]
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,14 @@ def paths(site: Site, of: Result | Playbook) -> tuple[Path, Path, Path]:
 
 def shared_files(site: Site, headers: Headers, results: list[Result]) -> dict[Path, str]:
     """The parts generated from all headers: navigation, list of symptoms; and from results: the
-    figures of the guide's page about the chain, left as they are where their result is absent."""
+    figures of the guide's page about the chain, left as they are where their result is absent;
+    and the landing page of each family that has one."""
+    texts = _family_texts(site)
+    headers = in_reading_order(headers, texts)
     index, nav = site.root / "docs" / "index.md", site.root / "mkdocs.yml"
     guide = site.root / "docs" / "guide" / "the-chain.md"
     parts = [
-        (nav, "# generated: navigation", navigation(headers)),
+        (nav, "# generated: navigation", navigation(headers, set(texts))),
         (index, "<!-- generated: symptoms -->", symptoms(headers)),
         (guide, "<!-- generated: chain-figures -->", chain_figures(results)),
     ]
@@ -67,7 +70,15 @@ def shared_files(site: Site, headers: Headers, results: list[Result]) -> dict[Pa
     for path, mark, text in parts:
         if text and path.exists():
             files[path] = fill(path.read_text(), mark, text)
+    by_name = {playbook.name: header for playbook, header in headers}
+    for group, text in texts.items():
+        files[site.pages / group / INDEX] = landing_page(text, by_name)
     return files
+
+
+def _family_texts(site: Site) -> dict[str, str]:
+    sources = {group: site.root / "playbooks" / group / INDEX for group in GROUPS}
+    return {group: path.read_text() for group, path in sources.items() if path.exists()}
 
 
 def record_file(site: Site, headers: Headers, results: list[Result]) -> dict[Path, str]:
@@ -94,31 +105,6 @@ def fill(text: str, mark: str, inside: str) -> str:
     return done
 
 
-def navigation(headers: Headers) -> str:
-    """The playbooks' part of `nav`, one section for each family that has any."""
-    lines = ["  - Playbooks:"]
-    for group, title in GROUPS.items():
-        pages = [(p, header) for p, header in headers if header.group == group]
-        if pages:
-            lines.append(f"      - {json.dumps(title)}:")
-        lines += [
-            f"          - {json.dumps(header.title)}: playbooks/{playbook.page}.md"
-            for playbook, header in pages
-        ]
-    return "\n".join(lines)
-
-
-def symptoms(headers: Headers) -> str:
-    """The table of error texts, each with its playbook."""
-    lines = ["", "| It says | The playbook |", "|---|---|"]
-    for playbook, header in headers:
-        link = f"[{header.title}](playbooks/{playbook.page}.md)"
-        for symptom in header.symptoms:
-            said = html.escape(" ".join(symptom.split())).replace("|", "&#124;")
-            lines.append(f"| <code>{said}</code> | {link} |")
-    return "\n".join([*lines, ""])
-
-
 def chain_figures(results: list[Result]) -> str:
     """A whole chain, a broken one, and a graph with a fork, from the runs of two playbooks."""
     by_name = {result.name: result for result in results}
@@ -136,6 +122,7 @@ def chain_figures(results: list[Result]) -> str:
 def stray(site: Site, headers: Headers) -> list[Path]:
     """Generated files on disk that belong to no playbook any more."""
     known = {site.pages / RECORD}
+    known |= {site.pages / group / INDEX for group in _family_texts(site)}
     for playbook, _ in headers:
         known |= set(paths(site, playbook))
     return sorted(path for path in site.pages.rglob("*") if path.is_file() and path not in known)
