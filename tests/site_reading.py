@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
@@ -15,7 +16,8 @@ from playbook_kit.source import find
 from playwright.sync_api import Page, TimeoutError
 
 ROOT = Path(__file__).parents[1]
-WIDTHS = {1280: 800, 390: 844}
+HEIGHTS = {1280: 800, 390: 844}
+WIDTHS = tuple(HEIGHTS)
 SCHEMES = ("light", "dark")
 # What a browser fetches by itself; `rel=canonical` and its like are only words.
 FETCHED_RELS = {"stylesheet", "icon", "preconnect", "preload", "dns-prefetch", "modulepreload"}
@@ -28,11 +30,13 @@ class Playbook:
     source: Path
     page: str
     symptoms: tuple[str, ...]
+    compares: bool  # several situations, in a table
 
 
 PLAYBOOKS = [
-    Playbook(found.path, f"playbooks/{found.page}/", found.header().symptoms)
+    Playbook(found.path, f"playbooks/{found.page}/", header.symptoms, bool(header.answer))
     for found in find(ROOT / "playbooks")
+    for header in (found.header(),)
 ]
 
 
@@ -80,13 +84,16 @@ class Visits:
     too_wide: list[str] = field(default_factory=list)
 
 
-def look(open_page: dict[str, Page], width: int, path: str, seen: Visits) -> None:
-    """Look at one page in light and dark: the checks are started in both before one is awaited."""
-    for page in open_page.values():
-        page.set_viewport_size({"width": width, "height": WIDTHS[width]})
+def look(open_page: dict[str, Page], widths: Sequence[int], path: str, seen: Visits) -> None:
+    """Look at one page, in light and in dark, at one width each; both checks run at once."""
+    sizes = dict(zip(open_page, widths, strict=True))
+    for scheme, page in open_page.items():
+        width = sizes[scheme]
+        page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
         page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
         page.evaluate("void (window.report = axe.run({resultTypes: ['violations']}))")
     for scheme, page in open_page.items():
+        width = sizes[scheme]
         where = f"{path} ({scheme}, {width} px)"
         for violation in page.evaluate("report.then(it => it.violations)"):
             for node in violation["nodes"]:

@@ -80,6 +80,8 @@ def test_an_unknown_tag_names_the_line_and_the_tags_there_are(make: Make) -> Non
         ("# undo: delete the file again\n", "", "the key 'undo' is missing"),
         ("# undo:", "# colour: red\n# undo:", "unknown key 'colour'"),
         ("# broken: [models-files, ", "# broken: [roof, ", "'roof' is none of"),
+        ("# undo:", "# answer: one\n# undo:", "the keys are title, answer, databases, group"),
+        ("# applied: here only", "# applied: perhaps", "applied must start with one of nowhere"),
         ("# group: conflicts", "# group: reset", "group 'reset' must be its folder"),
         ("# safe_in: development only", "# safe_in: maybe", "safe_in must start with one of"),
         ("# data: untouched", "# data: [", "the header is not YAML"),

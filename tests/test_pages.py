@@ -9,14 +9,19 @@ import nbformat
 import pytest
 from conftest import PLAYBOOKS
 from playbook_kit import pages, site_files
+from playbook_kit.cli import ROOT
+from playbook_kit.errors import HeaderError
 from playbook_kit.execution import Failure
+from playbook_kit.family import INDEX, landing_page, order
+from playbook_kit.header import GROUPS
 from playbook_kit.notebook import notebook
 from playbook_kit.results import Result
 from playbook_kit.rules import SECTIONS
 from playbook_kit.site_files import Site
 from playbook_kit.template import REPOSITORY
 
-NAMES = [playbook.name for playbook in PLAYBOOKS]
+COMPARISONS = [playbook.name for playbook in PLAYBOOKS if playbook.header().answer]
+NAMES = [playbook.name for playbook in PLAYBOOKS if playbook.name not in COMPARISONS]
 SITE = Site(REPOSITORY)
 
 
@@ -73,6 +78,52 @@ def test_the_same_picture_opens_and_closes_it(result: Result) -> None:
     assert text.count('<figure class="chain">') >= 3, "before, after, and once more as the proof"
 
 
+@pytest.fixture(params=COMPARISONS)
+def comparison(request: pytest.FixtureRequest, outcomes: dict[str, Result | Failure]) -> Result:
+    outcome = outcomes[request.param]
+    assert isinstance(outcome, Result), str(outcome)
+    return outcome
+
+
+def test_a_comparison_starts_with_its_answer_and_shows_its_tables(comparison: Result) -> None:
+    text = pages.page(comparison)
+    assert text.index(f"**{comparison.header.answer}**") < text.index("\n| ")
+    for shown in comparison.shown("table"):
+        for row in (shown["columns"], *shown["rows"]):
+            assert f"| {' | '.join(row)} |" in text
+
+
+def test_the_commands_behind_a_table_are_in_the_notebook_alone(comparison: Result) -> None:
+    text = pages.page(comparison)
+    source = next(p for p in PLAYBOOKS if p.name == comparison.name).path.read_text()
+    outputs = notebook(comparison, source)
+    behind = [one for cell in comparison.cells if not cell.tag for one in cell.shown]
+    commands = [one for one in behind if one["kind"] == "command"]
+    assert len(commands) >= 10
+    assert all(f"\n{one['line']}\n```" not in text for one in commands)
+    assert all(json.dumps(f"{one['place']} $ {one['line']}")[1:-1] in outputs for one in commands)
+
+
+def test_each_family_names_each_of_its_playbooks_once() -> None:
+    for group in GROUPS:
+        names = order((ROOT / group / INDEX).read_text())
+        assert sorted(names) == sorted(p.name for p in PLAYBOOKS if p.path.parent.name == group)
+
+
+def test_a_landing_page_asks_what_is_seen_and_where_it_is_applied() -> None:
+    header = next(p for p in PLAYBOOKS if p.name == "two_leaf_nodes").header()
+    page = landing_page("# T\n\n<!-- playbooks: two_leaf_nodes -->\n", {"two_leaf_nodes": header})
+    (row,) = [line for line in page.splitlines() if line.startswith("| <code>")]
+    assert row.startswith("| <code>Conflicting migrations detected; multiple leaf nodes in")
+    assert " …</code> |" in row
+    assert row.endswith(f"| [{header.title}](two-leaf-nodes.md) | {header.applied} |")
+
+
+def test_a_landing_page_refuses_a_playbook_that_is_not_there() -> None:
+    with pytest.raises(HeaderError, match="no playbook is called 'gone'"):
+        landing_page("<!-- playbooks: gone -->", {})
+
+
 def test_a_fence_is_longer_than_any_in_its_text() -> None:
     assert pages.fence("```\nx\n```", "text") == "```` { .text }\n```\nx\n```\n````"
 
@@ -95,6 +146,17 @@ def test_marked_parts_are_filled_and_their_marks_stay() -> None:
     assert site_files.fill(filled, "<!-- generated: x -->", "new") == filled
     with pytest.raises(ValueError, match="must stand there once"):
         site_files.fill(text, "<!-- generated: y -->", "new")
+
+
+def test_each_silent_failure_links_the_playbook_that_shows_it() -> None:
+    text = (REPOSITORY / "docs" / "guide" / "when-nothing-complains.md").read_text()
+    items = [line for line in text.splitlines() if line.startswith("- ")]
+    assert len(items) >= 25
+    pages = {f"../playbooks/{playbook.page}.md" for playbook in PLAYBOOKS}
+    for item in items:
+        links = re.findall(r"\]\(([^)#]+)", item)
+        assert links, item
+        assert set(links) <= pages, item
 
 
 def test_each_playbook_is_in_the_navigation_and_each_symptom_on_the_home_page() -> None:

@@ -23,10 +23,10 @@ from playbook_kit import Sandbox, table
 
 COMMANDS = {
     "`check`": "python manage.py check",
-    "`makemigrations --check --noinput`": "python manage.py makemigrations --check --noinput",
-    "`migrate --check`": "python manage.py migrate --check",
-    "`migrate --plan`": "python manage.py migrate --plan",
-    "`show­migrations`": "python manage.py showmigrations",
+    "`makemigrations` `--check` `--noinput`": "python manage.py makemigrations --check --noinput",
+    "`migrate` `--check`": "python manage.py migrate --check",
+    "`migrate` `--plan`": "python manage.py migrate --plan",
+    "`showmigrations`": "python manage.py showmigrations",
 }
 healthy = Sandbox("healthy")
 normal = {line: healthy.attempt(line) for line in COMMANDS.values()}
@@ -39,8 +39,7 @@ def seen(place):
         output = place.attempt(line)
         quiet = "silent" if output == normal[line] else "prints"
         cells.append("**stops**" if output.code else quiet)
-    chain = place.chain()
-    return [*cells, "whole" if chain.whole else f"**{len(chain.findings)} found**"]
+    return [*cells, "whole" if place.chain().whole else "**broken**"]
 
 
 # %% [markdown] tags=["setup"]

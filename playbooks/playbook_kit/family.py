@@ -38,7 +38,9 @@ def _table(names: list[str], headers: Mapping[str, Header]) -> str:
         else:
             lines.append(f"| {_seen(header)} | {link} | {header.applied.partition(':')[0]} |")
     table = "\n".join(lines)
-    return f'<div class="symptom-table" markdown="1">\n\n{table}\n\n</div>'
+    # The search is to find the page of the error, not this list.
+    opening = '<div class="symptom-table decision" markdown="1" data-search-exclude>'
+    return f"{opening}\n\n{table}\n\n</div>"
 
 
 def _seen(header: Header) -> str:

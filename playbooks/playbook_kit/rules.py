@@ -70,6 +70,9 @@ def _chain(result: Result) -> Iterator[str]:
     if seen != sorted(result.header.broken):
         promised = ", ".join(result.header.broken)
         yield f"before the fix these links are broken: {seen or 'none'}; the header says {promised}"
+    harm = result.header.symptoms or any(result.shown("query", "before"))
+    if all(chain.whole for chain in before) and not harm:
+        yield "before the fix the chain is whole, and no error or `before` query shows the harm"
     if not after:
         yield "no `after` cell shows the chain"
     for chain in after:

@@ -1,0 +1,282 @@
+# ---
+# title: A migration names a parent that is gone
+# symptoms:
+#   - >-
+#     NodeNotFoundError: Migration library.0008_author_born dependencies reference nonexistent
+#     parent node ('library', '0007_book_language')
+#   - >-
+#     NodeNotFoundError: Migration library.0007_name_the_site dependencies reference nonexistent
+#     parent node ('sites', '0002_alter_domain_unique')
+#   - >-
+#     NodeNotFoundError: Migration library.0007_author_notice dependencies reference nonexistent
+#     parent node ('notices', '0002_alter_notice_id')
+# cause: >-
+#   The file of the parent was renamed, deleted or never committed, or its app is not in
+#   INSTALLED_APPS. Django stops before it changes anything: nothing is lost.
+# broken: [files-history, history-schema]
+# data: untouched
+# undo: git revert
+# safe_in: production
+# applied: wherever
+# databases: [SQLite]
+# group: conflicts
+# ---
+
+# %%
+from playbook_kit import Sandbox
+
+laptop = Sandbox("laptop")
+colleague = Sandbox("colleague")
+production = Sandbox("production")
+NAME = "class Author(models.Model):\n    name = models.CharField(max_length=100)\n"
+COPIES = "    copies = models.PositiveIntegerField(default=1)\n"
+SAVE = "git add . && git commit --quiet --message"
+NOTICE = "library/migrations/0007_author_notice.py"
+LIBRARY = '    "library",\n'
+GONE = "nonexistent parent node"
+
+# %% [markdown]
+# Your colleague adds a field to `Book`, and production applies it and fills it in.
+
+# %% tags=["setup"]
+language = '    language = models.CharField(max_length=20, default="en")\n'
+colleague.replace("library/models.py", COPIES, COPIES + language)
+colleague.run(
+    "python manage.py makemigrations library --name book_language --verbosity 0"
+    f" && {SAVE} 'Language of a book' && git push --quiet"
+)
+production.run("git pull --quiet && python manage.py migrate --verbosity 0")
+production.rows("update library_book set language = 'de' where title = 'Emma'")
+
+# %% [markdown]
+# You build on it. Meanwhile your colleague finds a better name for the file, and pushes.
+
+# %% tags=["setup"]
+laptop.run("git pull --quiet")
+born = "    born = models.PositiveIntegerField(null=True)\n"
+laptop.replace("library/models.py", NAME, NAME + born)
+laptop.run(
+    "python manage.py makemigrations library --name author_born --verbosity 0"
+    f" && {SAVE} 'Birth of an author'"
+)
+colleague.run(
+    "git mv library/migrations/0007_book_language.py library/migrations/0007_language_of_a_book.py"
+    f" && {SAVE} 'A better name' && git push --quiet"
+)
+
+# %% [markdown]
+# You pull and push: Git reports no conflict. The deploy stops.
+
+# %% tags=["setup"]
+laptop.run("git pull --quiet --no-rebase && git push --quiet")
+production.run("git pull --quiet")
+careless = production.clone("careless")
+
+# %% [markdown]
+# **An app is removed.** A migration of `library` names one of `sites`; the settings no longer have it.
+
+# %% tags=["setup"]
+retired = Sandbox("retired")
+retired.run("python manage.py makemigrations library --empty --name name_the_site --verbosity 0")
+end = "    ]\n\n    operations"
+sites = "        ('sites', '0002_alter_domain_unique'),\n"
+retired.replace("library/migrations/0007_name_the_site.py", end, sites + end)
+
+# %% [markdown]
+# **A package wrote a migration.** The folder `notices` stands for an installed package: Git does not
+# see it, and its migrations were made with other settings. You point at it from `Author`.
+
+# %% tags=["setup"]
+yours = Sandbox("yours")
+yours.write(".git/info/exclude", "notices/\n")
+yours.replace("config/settings.py", LIBRARY, LIBRARY + '    "notices",\n')
+model = "from django.db import models\n\n\nclass Notice(models.Model):\n"
+yours.write("notices/models.py", model + "    text = models.CharField(max_length=100)\n")
+yours.run("python manage.py makemigrations notices --verbosity 0")
+yours.replace("notices/migrations/0001_initial.py", "BigAutoField", "AutoField")
+yours.run(f"{SAVE} 'Install notices'")
+server = yours.clone("server")
+notice = "    notice = models.ForeignKey('notices.Notice', models.SET_NULL, null=True)\n"
+yours.replace("library/models.py", NAME, NAME + notice)
+yours.run(
+    f"python manage.py makemigrations && python manage.py migrate -v 0 && {SAVE} 'Author notice'"
+)
+server.run("git pull --quiet ../yours main")
+orphan = yours.clone("orphan")
+
+# %% tags=["before"]
+production.chain("library")
+
+# %% [markdown]
+# ## Is this your case?
+#
+# Every command that loads migrations stops, also `migrate --fake`. `check` loads none.
+
+# %%
+production.run("python manage.py makemigrations --check --noinput", fails=GONE)
+production.run("python manage.py migrate --fake", fails=GONE)
+production.run("python manage.py check")
+
+# %% [markdown]
+# The message names the child, then the app and the name of its parent. Ask Git what became of that
+# file: `R` is renamed, `D` is deleted.
+
+# %%
+told = production.run(
+    "git log --all --diff-filter=DR --name-status --format='%h %s' -- library/migrations"
+)
+
+# %% [markdown]
+# - **Renamed or deleted**: put it back under its old name, as below. Renamed, and no database has run
+#   it under the old name? Then name the new file in the child instead.
+# - **Deleted because the change was taken back**: read
+#   [A migration must be taken out of main](../reset/pulled-from-main.md).
+# - **Deleted after a squash**: read
+#   [Other apps name squashed migrations](../squashing/squash-and-other-apps.md).
+# - **Git knows no such file, and the app is yours**: it was never committed. Whoever committed the
+#   child has it, and commits it too.
+# - **The app is not yours**: it is [not in INSTALLED_APPS](#the-app-is-not-in-installed_apps), or
+#   [only one virtualenv has the file](#only-one-virtualenv-has-it).
+#
+# ## Fix it
+#
+# Give the file the name that the child asks for. The databases that have run it know it by that name.
+# **Rename nothing yet if a database has run it under the new name.** Then first read
+# [The one you renumbered had been applied](applied-then-rebased.md).
+
+# %% tags=["fix"]
+laptop.run(
+    "git mv library/migrations/0007_language_of_a_book.py library/migrations/0007_book_language.py"
+)
+
+# %% [markdown]
+# Commit and push.
+
+# %% tags=["fix"]
+laptop.run(f"{SAVE} 'The old name again' && git push --quiet")
+
+# %% [markdown]
+# Deploy again. Only the child is new there.
+
+# %% tags=["fix"]
+applied = production.run("git pull --quiet && python manage.py migrate")
+
+# %% [markdown]
+# ### It was deleted
+#
+# Take it from the commit before the one that deleted it, here `HEAD~1`.
+
+# %%
+deleted = laptop.clone("deleted")
+deleted.run(f"git rm --quiet library/migrations/0007_book_language.py && {SAVE} 'Tidy up'")
+deleted.run("git checkout HEAD~1 -- library/migrations/0007_book_language.py")
+deleted.run("python manage.py migrate --verbosity 0")
+
+# %% [markdown]
+# ### The app is not in INSTALLED_APPS
+#
+# An app stays in `INSTALLED_APPS` as long as a migration file names one of its migrations. Here one
+# names `sites`, and somebody has taken `sites` out. Put it back.
+
+# %%
+retired.run("python manage.py migrate", fails="('sites', '0002_alter_domain_unique')")
+retired.replace("config/settings.py", LIBRARY, LIBRARY + '    "django.contrib.sites",\n')
+retired.run("python manage.py migrate --verbosity 0")
+
+# %% [markdown]
+# ### Only one virtualenv has it
+#
+# It works on your machine alone. You ran `makemigrations` without an app, and it wrote a migration
+# for a package too, into your virtualenv. Yours names that one.
+
+# %%
+server.run("python manage.py migrate", fails="('notices', '0002_alter_notice_id')")
+
+# %% [markdown]
+# **What your new column holds on your machine is lost.** Take both back there, delete the file, and
+# name the last migration that the package itself brings.
+
+# %%
+yours.run("python manage.py migrate notices 0001 && rm notices/migrations/0002_alter_notice_id.py")
+yours.replace(NOTICE, "0002_alter_notice_id", "0001_initial")
+yours.run(f"python manage.py migrate --verbosity 0 && {SAVE} 'Name the parent that all have'")
+server.run("git pull --quiet ../yours main && python manage.py migrate --verbosity 0")
+
+# %% [markdown]
+# Until you pin the key of that package, `makemigrations` writes it again: see
+# [A library's migrations appear in your project](../mismatch/foreign-migrations.md).
+#
+# ## Make sure
+#
+# Every parent has a file, and production has kept its data.
+
+# %% tags=["after"]
+production.chain("library")
+
+# %%
+kept = production.rows("select title, language from library_book where title = 'Emma'")
+
+# %% [markdown]
+# ## Undo it
+#
+# Revert the commit, and the error is back.
+
+# %%
+undone = laptop.clone("undone")
+undone.run("git revert --no-commit HEAD && python manage.py migrate", fails=GONE)
+
+# %% [markdown]
+# ## What not to do
+#
+# **Do not give the child the new name of a parent that a database has run.** The error is gone. To
+# production the file under its new name is a new migration: SQLite adds the column again, prints
+# `OK`, and every row is back at the default.
+
+# %%
+careless.replace(
+    "library/migrations/0008_author_born.py", "0007_book_language", "0007_language_of_a_book"
+)
+careless.run("python manage.py migrate")
+lost = careless.rows("select title, language from library_book where title = 'Emma'")
+
+# %% [markdown]
+# **Do not delete the line from `dependencies`.** On your machine all is green. On a new database
+# nothing says any more that the other app comes first:
+
+# %%
+orphan.replace(NOTICE, "        ('notices', '0002_alter_notice_id'),\n", "")
+orphan.run("python manage.py migrate --verbosity 0 && python manage.py makemigrations --check")
+orphan.run("rm db.sqlite3 && python manage.py migrate --verbosity 0", fails="cannot be resolved")
+
+# %% [markdown]
+# ## Why it happens
+#
+# A migration names its parents by app and file name. Git does not read those names: one commit
+# renames a file, another adds a line that names it, and they merge without a conflict. Django builds
+# the graph of all files first, so one missing parent stops every app. On
+# [the chain](../../guide/the-chain.md) the files no longer form a graph.
+#
+# ## Keep it from happening
+#
+# Never rename or delete a migration that is on `main`. In CI, with packages installed anew and on the
+# merged state of a pull request, this line fails. It does not see a renamed file that no other names.
+#
+# ```bash
+# python manage.py makemigrations --check --noinput
+# ```
+#
+# ## Run it yourself
+#
+# Leave out the line with `.git/info/exclude`. Git now sees the folder `notices`, the server gets its
+# second migration, and the playbook stops: the error that it expects there does not come.
+
+# %% tags=["check"]
+assert applied.count("Applying") == 1, "production ran the child, and not its parent again"
+assert kept == [("Emma", "de")], "production kept its value"
+assert lost == [("Emma", "en")], "the new name of the parent reset it"
+assert "R100" in told, "Git tells that the file was renamed"
+careless.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+for place in (production, retired, deleted, careless):
+    assert place.chain().whole, f"{place.name} is whole; careless with a new database"
+for place in (yours, server):
+    assert place.chain().broken == ["models-files"], "the key of the package is left to pin"

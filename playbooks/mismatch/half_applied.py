@@ -1,0 +1,270 @@
+# ---
+# title: A migration stopped half-way
+# symptoms:
+#   - "UNIQUE constraint failed: library_book.isbn"
+#   - "duplicate column name: language"
+#   - table "new__library_book" already exists
+# cause: >-
+#   The migration failed on your data. With `atomic = False`, or on MySQL and MariaDB, what it did
+#   before that stays, and no row records it. Your old data is untouched.
+# broken: [history-schema]
+# data: "may be lost: what was written since into the column that the half added"
+# undo: put back the copy of the database that you make first
+# safe_in: "production: once you know which half is there"
+# applied: wherever
+# databases: [SQLite]
+# group: mismatch
+# ---
+
+# %%
+from playbook_kit import Sandbox
+
+laptop = Sandbox("laptop")
+production = laptop.clone("production")
+MIGRATION = "library/migrations/0007_language_and_isbn.py"
+FIELD = """\
+        migrations.AddField(
+            model_name='book',
+            name='language',
+            field=models.CharField(max_length=20, null=True),
+        ),
+"""
+CONSTRAINT = """\
+        constraints = [
+            models.UniqueConstraint(
+                fields=["isbn"], condition=~models.Q(isbn=""), name="library_book_isbn"
+            )
+        ]
+"""
+
+# %% [markdown]
+# One migration adds a column, then forbids that two books have the same ISBN. It has
+# `atomic = False`, so it is no transaction.
+
+# %% tags=["setup"]
+laptop.replace(
+    "library/models.py",
+    "    copies = models.PositiveIntegerField(default=1)\n",
+    "    copies = models.PositiveIntegerField(default=1)\n"
+    "    language = models.CharField(max_length=20, null=True)\n",
+)
+index = '        indexes = [models.Index(fields=["title"], name="library_book_title")]\n'
+laptop.replace("library/models.py", index, index + CONSTRAINT)
+laptop.run("python manage.py makemigrations library --name language_and_isbn")
+laptop.replace(MIGRATION, "    dep", "    atomic = False\n    dep")
+laptop.run("python manage.py migrate --verbosity 0")
+laptop.run("git add . && git commit --quiet --message 'Language, ISBN' && git push --quiet")
+
+# %% [markdown]
+# Your data allows it. In production somebody has entered *Emma* twice.
+
+# %% tags=["setup"]
+production.rows(
+    "insert into library_book (title, author_id, isbn, copies) "
+    "values ('Emma, new copies', 1, '9780141439587', 2)"
+)
+production.run("git pull --quiet --no-rebase")
+books = production.rows("select id, title, isbn, copies from library_book order by id")
+atomic = production.clone("atomic")
+rebuilt = production.clone("rebuilt")
+
+# %% tags=["setup"]
+production.run("python manage.py migrate", fails="UNIQUE constraint failed: library_book.isbn")
+used = production.clone("used")
+careless = production.clone("careless")
+
+# %% tags=["before"]
+production.chain("library")
+
+# %% [markdown]
+# ## Is this your case?
+#
+# The first run stopped with some error: here `UNIQUE constraint failed`. The second run stops with
+# another one, at what the first run did:
+
+# %%
+production.run("python manage.py migrate", fails="duplicate column name: language")
+
+# %% [markdown]
+# - **The file has no `atomic = False`**, and you are on SQLite or PostgreSQL: the migration was one
+#   transaction, and nothing of it is left. Repair the rows and run `migrate` again, as here:
+
+# %%
+atomic.replace(MIGRATION, "    atomic = False\n", "")
+atomic.run("python manage.py migrate --verbosity 0", fails="UNIQUE constraint failed")
+atomic.rows("update library_book set isbn = '' where id = 7")
+atomic.run("python manage.py migrate --verbosity 0")
+
+# %% [markdown]
+# - **You are on MySQL or MariaDB**: a half stays whatever the file says. On PostgreSQL the message is
+#   `column "language" of relation "library_book" already exists` (not run on this page).
+# - **The migration did not fail before**: read [The table already exists](table-already-exists.md).
+# - **The column has a default**: on SQLite the second run may not stop. It resets the column, as
+#   [shown there](table-already-exists.md#what-not-to-do).
+#
+# Which half is there? Go through the statements of the migration, and look for each.
+
+# %%
+production.run("python manage.py sqlmigrate library 0007")
+column = production.rows(
+    "select name, type from pragma_table_info('library_book') where name = 'language'"
+)
+index = production.rows("select name from sqlite_master where name = 'library_book_isbn'")
+
+# %% [markdown]
+# The column is there, the index is not. Each database on which this migration failed may have
+# another half: look at each by itself. Where it went through, nothing is to be done; so do not
+# change the file now ([why](edited-after-applying.md)).
+#
+# ## Fix it
+#
+# Stop what writes to the database, and copy it.
+
+# %% tags=["fix"]
+production.run("cp db.sqlite3 ../before.sqlite3")
+
+# %% [markdown]
+# Find the rows that stopped the migration, and decide what they should say.
+
+# %%
+production.rows(
+    "select id, title, isbn from library_book where isbn != '' "
+    "and isbn in (select isbn from library_book group by isbn having count(*) > 1)"
+)
+
+# %% tags=["fix"]
+production.rows("update library_book set isbn = '' where id = 7")
+
+# %% [markdown]
+# Take the half away, the last statement first.
+# **Only if nothing has been written into the column since: what it holds is lost.**
+
+# %% tags=["fix"]
+production.rows("alter table library_book drop column language")
+
+# %% [markdown]
+# Now the whole migration can run, and it records itself.
+
+# %% tags=["fix"]
+production.run("python manage.py migrate")
+
+# %% [markdown]
+# **The half is in use, or cannot be taken back?** Here somebody has filled in a language. Then keep
+# it, run by hand what is missing, as `sqlmigrate` prints it, and record the migration. `--fake` is
+# right only now that *every* statement is done.
+
+# %%
+used.rows("update library_book set language = 'en', isbn = '' where id = 7")
+used.rows(
+    'CREATE UNIQUE INDEX "library_book_isbn" ON "library_book" ("isbn") WHERE NOT ("isbn" = \'\')'
+)
+used.run("python manage.py migrate library 0007 --fake")
+
+# %% [markdown]
+# `sqlmigrate` prints no SQL for `RunPython`. If the missing half has one, the first way is safer.
+#
+# ## Make sure
+#
+# The schema is what the history says, and nothing is left to apply.
+
+# %% tags=["after"]
+production.chain("library")
+
+# %%
+now = production.rows("select id, title, isbn, copies from library_book order by id")
+
+# %% [markdown]
+# ## Undo it
+#
+# Put the copy back: you have the half again. What was written since the copy is lost.
+
+# %%
+undone = production.clone("undone")
+undone.run("cp ../before.sqlite3 db.sqlite3")
+undone.run("python manage.py migrate --verbosity 0", fails="duplicate column name: language")
+
+# %% [markdown]
+# ## What not to do
+#
+# **Do not fake the rest.** The error is gone, `migrate --check` is content, and the index never
+# comes. A third *Emma* is accepted:
+
+# %%
+careless.run("python manage.py migrate --fake --verbosity 0 && python manage.py migrate --check")
+careless.rows(
+    "insert into library_book (title, author_id, isbn, copies) "
+    "values ('Emma, again', 1, '9780141439587', 1)"
+)
+careless.chain("library")
+
+# %% [markdown]
+# **Do not comment out the operation that is done**, to run the rest and put the lines back later.
+# Django then does not know of the column. Here the constraint has no condition, and for such a one
+# SQLite builds the table again:
+
+# %%
+rebuilt.replace(MIGRATION, "condition=models.Q(('isbn', ''), _negated=True), ", "")
+rebuilt.replace("library/models.py", ', condition=~models.Q(isbn="")', "")
+rebuilt.run("python manage.py migrate --verbosity 0", fails="UNIQUE constraint failed")
+
+# %% [markdown]
+# It stopped while it was building: an unfinished `new__library_book` is left, one more part of the
+# half to take away. **Drop it only if `library_book` exists too.** Else it holds your only copy.
+
+# %%
+rebuilt.rows("update library_book set language = 'en', isbn = id")
+rebuilt.replace(MIGRATION, FIELD, ("\n" + FIELD).replace("\n        ", "\n        # ")[1:])
+rebuilt.run("python manage.py migrate --verbosity 0", fails='"new__library_book" already exists')
+tables = rebuilt.rows("select name from sqlite_master where name like '%library_book'")
+rebuilt.rows("drop table new__library_book")
+rebuilt.run("python manage.py migrate")
+
+# %% [markdown]
+# It says `OK`. The new table is built from what Django knows, and **the column `language` is gone**
+# with all that was in it:
+
+# %%
+lost = rebuilt.rows("select * from library_book limit 1")
+
+# %% [markdown]
+# ## Why it happens
+#
+# Django writes the row in `django_migrations` after the last operation. SQLite and PostgreSQL can
+# take schema changes back, so a failure there leaves nothing, as long as the migration is one
+# transaction. With `atomic = False` each statement stays as soon as it is done; MySQL and MariaDB
+# know no other way. The next run starts again at the first operation and meets its own work. On
+# [the chain](../../guide/the-chain.md) the schema is a half step ahead of the history.
+#
+# ## Keep it from happening
+#
+# One schema change in each migration that is not one transaction: then there is no half. CI has an
+# empty database, in which no row is in the way. This line lists the migrations to read in review;
+# try them on a copy of production before you ship.
+#
+# ```bash
+# git grep --name-only "atomic = False" -- "*/migrations/*.py"
+# ```
+#
+# ## Run it yourself
+#
+# Take out the cell that drops the column. The next `migrate` stops with `duplicate column name`
+# again, although the rows are in order.
+
+# %% tags=["check"]
+assert now == [*books[:-1], (7, "Emma, new copies", "", 2)], "only the row you chose has changed"
+assert [len(column), len(index)] == [1, 0], "one half is there, the other is not"
+assert not production.chain().pending, "nothing is left to apply"
+assert atomic.chain().whole, "with a transaction nothing stays, and the next run is clean"
+assert used.chain().whole, "finishing by hand gives the same schema"
+kept = used.rows("select language from library_book where id = 7")
+assert kept == [("en",)], "and keeps what was written"
+assert "unique constraint on library_book (isbn) is missing" in careless.chain(), "faked, not made"
+assert tables == [("library_book",), ("new__library_book",)], "both tables are there"
+assert lost == [(1, "Pride and Prejudice", 1, "1", 3)], "commenting out dropped the column"
+rebuilt.run(f"git checkout --quiet -- {MIGRATION}")
+assert "column library_book.language is missing" in rebuilt.chain(), "and Django believes in it"
+assert laptop.chain().whole, "where it went through, nothing is to be done"
+listed = laptop.run('git grep --name-only "atomic = False" -- "*/migrations/*.py"')
+assert listed.split() == [MIGRATION], "the line for the review finds it"
+code = laptop.run("python manage.py sqlmigrate lending 0003")
+assert "CANNOT BE WRITTEN AS SQL" in code, "sqlmigrate prints no SQL for RunPython"
