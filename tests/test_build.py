@@ -85,6 +85,7 @@ def test_an_unknown_tag_names_the_line_and_the_tags_there_are(make: Make) -> Non
         ("# group: conflicts", "# group: reset", "group 'reset' must be its folder"),
         ("# safe_in: development only", "# safe_in: maybe", "safe_in must start with one of"),
         ("# data: untouched", "# data: [", "the header is not YAML"),
+        ("# cause:", "#   - a\n#   - b\n#   - c\n# cause:", "4 symptoms push the fix off"),
         ("# title: A file is gone", f"# title: {'long ' * 13}", "60 are allowed"),
     ],
 )

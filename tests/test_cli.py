@@ -31,10 +31,11 @@ def test_list_names_every_playbook_with_its_title() -> None:
 
 
 @pytest.mark.parametrize("command", ["run", "open"])
-def test_an_unknown_name_is_answered_with_the_names_there_are(command: str) -> None:
+def test_an_unknown_name_is_answered_with_what_is_near_it(command: str) -> None:
     result = run(cli.main, [command, "two_leaves"])
     assert result.exit_code == 2
-    assert "no playbook is called 'two_leaves'; there are: two_leaf_nodes" in result.output
+    assert "no playbook is called 'two_leaves' (is it two_leaf_nodes" in result.output
+    assert "playbooks list shows all" in result.output
 
 
 def test_a_playbook_is_found_by_name_by_path_and_by_the_end_of_its_url() -> None:

@@ -1,8 +1,8 @@
 # ---
 # title: The migration you renumbered had been applied
 # symptoms:
-#   - "django.db.utils.OperationalError: duplicate column name: language"
-#   - 'django.db.utils.OperationalError: table "library_shelf" already exists'
+#   - "duplicate column name: language"
+#   - 'table "library_shelf" already exists'
 #   - >-
 #     Migration library.0008_book_language is applied before its dependency
 #     library.0007_author_born on database 'default'.

@@ -195,7 +195,6 @@ careless.rows(
     "insert into library_book (title, author_id, isbn, copies) "
     "values ('Emma, again', 1, '9780141439587', 1)"
 )
-careless.chain("library")
 
 # %% [markdown]
 # **Do not comment out the operation that is done**, to run the rest and put the lines back later.

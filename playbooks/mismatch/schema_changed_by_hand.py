@@ -90,8 +90,7 @@ production.run("python manage.py migrate", fails="duplicate column name: phone")
 # %%
 production.write(
     "../schema.py",
-    """\
-from django.db import connection
+    """from django.db import connection
 
 look = connection.introspection
 with connection.cursor() as cursor:

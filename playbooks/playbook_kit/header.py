@@ -99,6 +99,8 @@ def _checked(path: Path, data: dict[str, Any]) -> Header:
 def _check_words(path: Path, header: Header) -> None:
     if len(header.title) > 60:
         raise HeaderError(f"{path}: the title has {len(header.title)} characters, 60 are allowed")
+    if len(header.symptoms) > 3:
+        raise HeaderError(f"{path}: {len(header.symptoms)} symptoms push the fix off the screen: 3")
     if header.group not in GROUPS or header.group != path.parent.name:
         raise HeaderError(f"{path}: group {header.group!r} must be its folder, a known family")
     for key, words in (("data", DATA), ("safe_in", SAFE_IN), ("applied", APPLIED)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +69,7 @@ class Playbook:
 def find(root: Path, names: tuple[str, ...] = ()) -> list[Playbook]:
     """The playbooks below `root`, by group and name; or those called `names`.
 
-    Raises LookupError that names what there is when a name is unknown.
+    Raises LookupError that names what is near when a name is unknown.
     """
     every = sorted(
         path
@@ -82,7 +83,10 @@ def find(root: Path, names: tuple[str, ...] = ()) -> list[Playbook]:
         stem = Path(name).stem.replace("-", "_")
         matches = [path for path in every if path.stem == stem]
         if not matches:
-            known = ", ".join(path.stem for path in every)
-            raise LookupError(f"no playbook is called {name!r}; there are: {known}")
+            near = difflib.get_close_matches(stem, [path.stem for path in every], 3, 0.5)
+            meant = f" (is it {', '.join(near)}?)" if near else ""
+            raise LookupError(
+                f"no playbook is called {name!r}{meant}; playbooks list shows all {len(every)}"
+            )
         found.append(Playbook(matches[0]))
     return found

@@ -1,7 +1,7 @@
 # ---
 # title: The originals were deleted before the squash was recorded
 # symptoms:
-#   - "django.db.utils.OperationalError: table \"lending_reader\" already exists"
+#   - "table \"lending_reader\" already exists"
 #   - >-
 #     Migration lending.0001_initial is applied before its dependency library.0001_squashed_0006
 #     on database 'default'.

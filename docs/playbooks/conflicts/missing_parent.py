@@ -110,11 +110,10 @@ production.chain("library")
 # %% [markdown]
 # ## Is this your case?
 #
-# Every command that loads migrations stops, also `migrate --fake`. `check` loads none.
+# Every command that loads migrations stops. `check` loads none.
 
 # %%
-production.run("python manage.py makemigrations --check --noinput", fails=GONE)
-production.run("python manage.py migrate --fake", fails=GONE)
+production.run("python manage.py migrate", fails=GONE)
 production.run("python manage.py check")
 
 # %% [markdown]
@@ -169,8 +168,9 @@ applied = production.run("git pull --quiet && python manage.py migrate")
 # %%
 deleted = laptop.clone("deleted")
 deleted.run(f"git rm --quiet library/migrations/0007_book_language.py && {SAVE} 'Tidy up'")
-deleted.run("git checkout HEAD~1 -- library/migrations/0007_book_language.py")
-deleted.run("python manage.py migrate --verbosity 0")
+deleted.run(
+    "git checkout HEAD~1 -- library/migrations/0007_book_language.py && python manage.py migrate -v 0"
+)
 
 # %% [markdown]
 # ### The app is not in INSTALLED_APPS
@@ -223,7 +223,7 @@ kept = production.rows("select title, language from library_book where title = '
 
 # %%
 undone = laptop.clone("undone")
-undone.run("git revert --no-commit HEAD && python manage.py migrate", fails=GONE)
+undone.run("git revert -n HEAD && python manage.py makemigrations --check --noinput", fails=GONE)
 
 # %% [markdown]
 # ## What not to do
@@ -245,7 +245,7 @@ lost = careless.rows("select title, language from library_book where title = 'Em
 
 # %%
 orphan.replace(NOTICE, "        ('notices', '0002_alter_notice_id'),\n", "")
-orphan.run("python manage.py migrate --verbosity 0 && python manage.py makemigrations --check")
+orphan.run("python manage.py migrate -v 0 && python manage.py makemigrations --check")
 orphan.run("rm db.sqlite3 && python manage.py migrate --verbosity 0", fails="cannot be resolved")
 
 # %% [markdown]

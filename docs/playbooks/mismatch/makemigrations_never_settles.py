@@ -41,9 +41,8 @@ READERS = "select id, name, card_expires from lending_reader order by id"
 # A reader's card is good for a year. The default calls `now()`.
 
 # %% tags=["setup"]
-laptop.replace(
-    "lending/models.py", DJANGO, f"from datetime import UTC, datetime, timedelta\n\n{DJANGO}"
-)
+dates = "from datetime import UTC, datetime, timedelta\n\n"
+laptop.replace("lending/models.py", DJANGO, f"{dates}{DJANGO}")
 laptop.replace("lending/models.py", EMAIL, EMAIL + CARD)
 
 # %% [markdown]
@@ -128,8 +127,7 @@ laptop.run(
 )
 
 # %% [markdown]
-# It is the same field of **another app than yours**? Read
-# [A library's migrations appear in your project](foreign-migrations.md).
+# **Is the app not yours?** Read [A library's migrations appear](foreign-migrations.md).
 #
 # ## Fix it
 #

@@ -2,7 +2,7 @@
 # title: After a squash, two apps depend on each other in a circle
 # symptoms:
 #   - >-
-#     django.db.migrations.exceptions.CircularDependencyError: lending.0003_fill_due_on,
+#     CircularDependencyError: lending.0003_fill_due_on,
 #     lending.0004_due_on_required, lending.0005_returned_on, lending.0006_due_after_lent,
 #     lending.0007_unique_reader_email, library.0001_squashed_0007, lending.0001_initial,
 #     lending.0002_loan_due_on

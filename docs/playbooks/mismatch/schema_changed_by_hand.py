@@ -1,0 +1,265 @@
+# ---
+# title: Somebody changed the production schema with SQL
+# symptoms:
+#   - "duplicate column name: phone"
+# cause: >-
+#   A column or an index was made by hand, in one database and in no migration file. A migration
+#   that makes the same stops there. Nothing is lost.
+# broken: [history-schema]
+# data: untouched
+# undo: put back the copy of the database that you make first
+# safe_in: "production: once the two schemas are compared"
+# applied: elsewhere too
+# databases: [SQLite]
+# group: mismatch
+# ---
+
+# %%
+from playbook_kit import Sandbox
+
+laptop = Sandbox("laptop")
+production = laptop.clone("production")
+READERS = "select id, name, email, phone from lending_reader order by id"
+PHONE = "lending/migrations/0008_reader_phone.py"
+ADD_INDEX = """\
+        migrations.AddIndex(
+            model_name='loan',
+            index=models.Index(fields=['returned_on'], name='loan_returned'),
+        ),
+"""
+ADD_INDEX_IF_MISSING = """\
+        migrations.SeparateDatabaseAndState(
+            database_operations=[
+                migrations.RunSQL(
+                    'CREATE INDEX IF NOT EXISTS "loan_returned" ON "lending_loan" ("returned_on")',
+                    'DROP INDEX IF EXISTS "loan_returned"',
+                ),
+            ],
+            state_operations=[
+                migrations.AddIndex('loan', models.Index(fields=['returned_on'], name='loan_returned')),
+            ],
+        ),
+"""
+LIST = "cat ../schema.py | python manage.py shell --verbosity 0"
+
+# %% [markdown]
+# Somebody needed a place for phone numbers at once, and made a slow page fast. No check minds.
+
+# %% tags=["setup"]
+production.rows("alter table lending_reader add column phone varchar(20)")
+production.rows("update lending_reader set phone = '555-0101' where name = 'Ada'")
+production.rows("create index loan_returned on lending_loan (returned_on)")
+production.run("python manage.py migrate --check && python manage.py makemigrations --check")
+readers = production.rows(READERS)
+
+# %% [markdown]
+# Later you write the migration for the phone number. It works everywhere, and you ship it.
+
+# %% tags=["setup"]
+email = "    email = models.EmailField(unique=True)\n"
+phone = "    phone = models.CharField(max_length=20, null=True)\n"
+laptop.replace("lending/models.py", email, email + phone)
+laptop.run("python manage.py makemigrations lending --name reader_phone")
+laptop.run("python manage.py migrate --verbosity 0")
+laptop.run("git add . && git commit --quiet --message 'Phone' && git push --quiet")
+production.run("git pull --quiet --no-rebase")
+careless = production.clone("careless")
+silent = production.clone("silent")
+
+# %% tags=["before"]
+production.chain()
+
+# %% [markdown]
+# ## Is this your case?
+#
+# `migrate` stops at a **new** migration, which ran on every other database:
+
+# %%
+production.run("python manage.py migrate", fails="duplicate column name: phone")
+
+# %% [markdown]
+# - **It stops at a migration that ran here long ago**: read
+#   [The table already exists](table-already-exists.md).
+# - **It failed here before, with another message**: read
+#   [A migration stopped half-way](half-applied.md).
+# - **Nothing stops, and you want to know**: measure, as follows. No command of Django does it.
+#
+# Where one thing was made by hand, there may be more, and other things on staging. This script lists
+# a schema. (PostgreSQL has `pg_dump --schema-only` for it, not run on this page.)
+
+# %%
+production.write(
+    "../schema.py",
+    """from django.db import connection
+
+look = connection.introspection
+with connection.cursor() as cursor:
+    for table in sorted(look.table_names(cursor)):
+        for about in sorted(look.get_table_description(cursor, table)):
+            print(table, about.name, about.type_code, "null" if about.null_ok else "not null")
+        for name, about in sorted(look.get_constraints(cursor, table).items()):
+            print(table, name, about["columns"], "unique" * about["unique"])
+""",
+)
+
+# %% [markdown]
+# Run it on production, and on a new database that all migrations have built. Make that one **in
+# another working copy: the first line deletes the database.** Then compare.
+
+# %%
+new = production.clone("new")
+new.run(f"rm db.sqlite3 && python manage.py migrate --verbosity 0 && {LIST} > ../new.txt")
+production.run(f"{LIST} > ../production.txt")
+difference = production.run(
+    "git diff --no-index --unified=0 ../new.txt ../production.txt", fails="loan_returned"
+)
+
+# %% [markdown]
+# `phone` is in both lists, with the same type and the same `null`: what the new migration makes is
+# there, whole. `loan_returned` is in production alone: no migration makes it.
+#
+# - **The column is in both, but differs**: do not fake. Alter it by hand until it does not.
+# - **Nobody needs what is in production alone**: drop it there, and you are done.
+# - **Something is in the new database alone**: it was dropped by hand. Make it again there, with the
+#   statement that `sqlmigrate` prints for its migration.
+#
+# ## Fix it
+#
+# Copy the database.
+
+# %% tags=["fix"]
+production.run("cp db.sqlite3 ../before.sqlite3")
+
+# %% [markdown]
+# Record the migration, on this database alone. Everywhere else it runs. Apply other pending ones
+# first: `--fake` records those before it too. **Fake only what the comparison shows to be the same.**
+
+# %% tags=["fix"]
+production.run("python manage.py migrate lending 0008 --fake")
+
+# %% [markdown]
+# The index is to stay. On your laptop, write it into the model with the name that it has.
+
+# %% tags=["fix"]
+laptop.replace(
+    "lending/models.py",
+    "    class Meta:\n",
+    '    class Meta:\n        indexes = [models.Index(fields=["returned_on"], name="loan_returned")]\n',
+)
+laptop.run("python manage.py makemigrations lending --name find_loans_out")
+
+# %% [markdown]
+# On production this would stop as well. For an index, SQL can do nothing where it exists: take the
+# statement of `sqlmigrate lending 0009` and add `IF NOT EXISTS`. Put Django's operation beside it,
+# into `state_operations`, so that Django knows of the index. **Edit it before you push it.**
+
+# %% tags=["fix"]
+laptop.replace("lending/migrations/0009_find_loans_out.py", ADD_INDEX, ADD_INDEX_IF_MISSING)
+
+# %% [markdown]
+# Apply it, let Django compare the files with the models, and ship it.
+
+# %% tags=["fix"]
+laptop.run("python manage.py migrate && python manage.py makemigrations --check --noinput")
+laptop.run("git add . && git commit --quiet --message 'Index' && git push --quiet")
+
+# %% [markdown]
+# On production nothing needs a flag now. A database without the index gets it in the same way.
+
+# %% tags=["fix"]
+production.run("git pull --quiet --no-rebase && python manage.py migrate")
+
+# %% [markdown]
+# ## Make sure
+#
+# History and schema agree. Compare once more with a new database: no difference is left, and the
+# line ends without an error.
+
+# %% tags=["after"]
+production.chain()
+
+# %%
+built = production.clone("built")
+built.run(f"rm db.sqlite3 && python manage.py migrate --verbosity 0 && {LIST} > ../new.txt")
+production.run(f"{LIST} > ../production.txt && git diff --no-index ../new.txt ../production.txt")
+now = production.rows(READERS)
+
+# %% [markdown]
+# ## Undo it
+#
+# Put the copy back. What was written since is lost, and `migrate` stops again.
+
+# %%
+undone = production.clone("undone")
+undone.run("cp ../before.sqlite3 db.sqlite3")
+undone.run("python manage.py migrate --verbosity 0", fails="duplicate column name: phone")
+
+# %% [markdown]
+# ## What not to do
+#
+# **Do not leave the database out of the migration** to save the fake. Production is content:
+
+# %%
+silent.replace(
+    PHONE, "migrations.AddField(", "migrations.SeparateDatabaseAndState([], [migrations.AddField("
+)
+silent.replace(PHONE, "null=True),\n        ),", "null=True),\n        )]),")
+silent.run("python manage.py migrate --verbosity 0 && python manage.py migrate --check")
+
+# %% [markdown]
+# Every new database lacks the column: that of the next colleague, of the tests, of CI.
+
+# %%
+silent.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+silent.run(
+    "python manage.py shell --verbosity 0 -c "
+    '"from lending.models import Reader; print(Reader.objects.first())"',
+    fails="no such column: lending_reader.phone",
+)
+
+# %% [markdown]
+# **Do not give the field a default** to get rid of the message. On SQLite the migration then builds
+# the table again, says `OK`, and every phone number is gone:
+
+# %%
+careless.replace("lending/models.py", "max_length=20, null=True", 'max_length=20, default=""')
+careless.replace(PHONE, "max_length=20, null=True", "max_length=20, default=''")
+careless.run("python manage.py migrate")
+lost = careless.rows(READERS)
+
+# %% [markdown]
+# ## Why it happens
+#
+# Django trusts the history, and never looks at the schema before it changes it. SQL by hand changes
+# the schema and writes no history: on [the chain](../../guide/the-chain.md) that link breaks, in this
+# database alone. It shows when a migration makes the same thing, or never.
+#
+# ## Keep it from happening
+#
+# Ship an urgent change as a migration. If SQL must come first, write the migration on the same day,
+# with `IF NOT EXISTS` where the database knows it. CI does not know production and cannot see this.
+# Let a nightly job make the two lists. This line fails when they differ, whoever is right:
+#
+# ```bash
+# git diff --no-index ../new.txt ../production.txt
+# ```
+#
+# ## Run it yourself
+#
+# Leave out the cell that edits `0009`. Production stops with `index loan_returned already exists`.
+
+# %% tags=["check"]
+assert now == readers, "no phone number is lost"
+assert "phone" not in difference, "the column is the same in both"
+assert not production.chain().pending, "nothing is left to apply"
+assert built.chain().whole, "a new database is whole without a flag"
+assert [phone for *_, phone in lost] == ["", "", ""], "the default reset the phone numbers"
+
+# %% tags=["check"]
+# What was dropped by hand comes back with the statement that sqlmigrate prints.
+dropped = Sandbox("dropped")
+dropped.rows("drop index library_book_title")
+assert not dropped.chain().whole, "the chain sees it"
+statement = dropped.run("python manage.py sqlmigrate library 0006").splitlines()[-2]
+dropped.rows(statement)
+assert dropped.chain().whole, "the index is back"
