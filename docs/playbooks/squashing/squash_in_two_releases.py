@@ -44,7 +44,7 @@ laptop.run(
     " --noinput --verbosity 0"
 )
 laptop.run("rm library/migrations/0001_initial.py library/migrations/000[2-6]_*.py")
-laptop.run("python manage.py migrate")
+laptop.run("python manage.py migrate --verbosity 0")
 laptop.run("git add . && git commit --quiet --message 'Squash library'")
 branch = laptop.clone("branch")
 laptop.run("git push --quiet")
@@ -125,7 +125,7 @@ laptop.run("python manage.py makemigrations --check --noinput")
 
 # %%
 install_1 = laptop.clone("new-install-1")
-install_1.run("rm db.sqlite3 && python manage.py migrate library")
+install_1.run("rm db.sqlite3 && python manage.py migrate library | grep Applying")
 
 # %% [markdown]
 # Ship it. On production, `[-]` says that all the originals are applied. `migrate` changes no
@@ -162,13 +162,11 @@ undone = production.clone("undone")
 laptop.replace("lending/migrations/0001_initial.py", "0003_book_copies", "0001_squashed_0006")
 
 # %% [markdown]
-# Delete the originals. Their rows stay as long as the squash has `replaces`.
+# Delete the originals. Their rows [stay](../mismatch/name-reused.md) as long as the squash has
+# `replaces`.
 
 # %% tags=["fix"]
 laptop.run("rm library/migrations/0001_initial.py library/migrations/000[2-6]_*.py")
-
-# %%
-laptop.run("python manage.py migrate library --prune")
 
 # %% [markdown]
 # Remove `replaces`. The squash is a migration like any other now.
