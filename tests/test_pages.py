@@ -13,11 +13,13 @@ from playbook_kit.cli import ROOT
 from playbook_kit.errors import HeaderError
 from playbook_kit.execution import Failure
 from playbook_kit.family import INDEX, landing_page, order
-from playbook_kit.header import GROUPS
+from playbook_kit.header import GROUPS, Header
 from playbook_kit.notebook import notebook
 from playbook_kit.results import Result
 from playbook_kit.rules import SECTIONS
+from playbook_kit.short import short_version
 from playbook_kit.site_files import Site
+from playbook_kit.source import Cell
 from playbook_kit.template import REPOSITORY
 
 COMPARISONS = [playbook.name for playbook in PLAYBOOKS if playbook.header().answer]
@@ -63,6 +65,16 @@ def test_the_short_version_is_the_commands_of_the_fix_and_no_output(result: Resu
         assert shown["line"] in short[1]
     assert ".output" not in short[1]
     assert "$ " not in short[1]
+
+
+def test_the_short_version_shows_a_small_edit_and_names_a_large_one() -> None:
+    edit = {"kind": "edit", "place": "laptop", "path": "a.py"}
+    small = edit | {"diff": "@@ -1,2 +1,2 @@\n x = [\n-    1,\n+    2,\n"}
+    large = edit | {"diff": "@@ -1 +1,5 @@\n" + "+    1,\n" * 5}
+    cells = [Cell("markdown", "## Fix it", 1), Cell("code", "", 2, "fix", [small, large])]
+    result = Result("x", "conflicts/x", Header("X", ("SQLite",), "conflicts"), cells, {}, 0.0)
+    (block,) = short_version(result)
+    assert block.lines == ["# edit a.py:", "#   - 1,", "#   + 2,", "# edit a.py (below)"]
 
 
 def test_commands_and_outputs_are_separate_blocks(result: Result) -> None:

@@ -11,7 +11,7 @@
 # data: "untouched: what the column held went with the first removal"
 # undo: migrate back to the parent of both; the column comes back, its values do not
 # safe_in: production
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: conflicts
 # ---

@@ -10,7 +10,7 @@
 # data: "untouched: unless one of the two removes the field"
 # undo: migrate back to the parent of both; a removed column comes back empty, a rename keeps its rows
 # safe_in: production
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: conflicts
 # ---

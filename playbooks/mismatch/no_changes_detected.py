@@ -11,7 +11,7 @@
 # data: untouched
 # undo: migrate back to where the app was, and delete the new files
 # safe_in: production
-# applied: "wherever: the migrations that exist stay as they are"
+# applied: "no matter where: the migrations that exist stay as they are"
 # databases: [SQLite]
 # group: mismatch
 # ---

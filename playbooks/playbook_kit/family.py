@@ -12,7 +12,7 @@ from .header import Header
 
 INDEX = "index.md"
 _MARK = re.compile(r"^<!-- playbooks: (.+?) -->$", re.MULTILINE | re.DOTALL)
-_LONGEST = 90  # characters of an error text: enough to recognise it by
+_LONGEST = 150  # characters of an error text: enough to recognise it by
 
 
 def order(text: str) -> list[str]:
@@ -29,7 +29,7 @@ def landing_page(text: str, headers: Mapping[str, Header]) -> str:
 
 
 def _table(names: list[str], headers: Mapping[str, Header]) -> str:
-    lines = ["| What you see | What happened | Applied |", "|---|---|---|"]
+    lines = ["| What you see | What happened | Applied where? |", "|---|---|---|"]
     for name in names:
         header = headers[name]
         link = f"[{header.title}]({name.replace('_', '-')}.md)"

@@ -23,7 +23,7 @@ DATA = ("untouched", "copied", "may be lost")
 SAFE_IN = ("development only", "production")
 DATABASES = ("SQLite",)
 # Where the migrations that the page is about have been applied: the fork of most answers.
-APPLIED = ("nowhere yet", "here only", "elsewhere too", "wherever")
+APPLIED = ("nowhere yet", "here only", "elsewhere too", "no matter where")
 _LINE = "# ---"
 
 

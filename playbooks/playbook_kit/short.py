@@ -8,6 +8,7 @@ from typing import Any
 
 from .results import Result
 
+_WHOLE = 4  # lines of an edit that the short version shows
 _BOLD = re.compile(r"\*\*(.+?)\*\*", re.DOTALL)
 
 
@@ -58,5 +59,14 @@ def _lines(shown: dict[str, Any]) -> list[str]:
         return [f"{shown['line']}  # answer {answers}" if answers else shown["line"]]
     if shown["kind"] == "query":
         return [f"{shown['sql']};"]
-    verbs = {"edit": "edit", "file": "write"}
-    return [f"# {verbs[shown['kind']]} {shown['path']} (below)"] if shown["kind"] in verbs else []
+    if shown["kind"] == "file":
+        return [f"# write {shown['path']} (below)"]
+    return _edit(shown) if shown["kind"] == "edit" else []
+
+
+def _edit(shown: dict[str, Any]) -> list[str]:
+    """A small edit whole, as comments; of a larger one its place alone."""
+    changed = [line for line in shown["diff"].splitlines() if line[0] in "+-" and line[1:].strip()]
+    whole = len(changed) <= _WHOLE and all(len(line) <= 100 for line in changed)
+    edits = [f"#   {line[0]} {line[1:].strip()}" for line in changed] if whole else []
+    return [f"# edit {shown['path']}{':' if whole else ' (below)'}", *edits]
