@@ -103,8 +103,8 @@ def look(open_page: dict[str, Page], widths: Sequence[int], path: str, seen: Vis
             seen.too_wide.append(where)
 
 
-def first_results(page: Page, text: str) -> list[str]:
-    """Paste the text into the search, as a person does, and read the first three pages."""
+def results_of(page: Page, text: str) -> list[str]:
+    """Paste the text into the search, as a person does, and read the pages it lists first."""
     query = page.locator("[data-md-component=search-query]")
     query.fill("")
     query.press("Home")  # the search listens to keys
@@ -115,4 +115,4 @@ def first_results(page: Page, text: str) -> list[str]:
         page.wait_for_function("document.querySelector('.md-search-result__item')", timeout=5000)
     links = page.locator(".md-search-result__item > a").all()
     found = [urlsplit(link.get_attribute("href") or "").path.lstrip("/") for link in links]
-    return list(dict.fromkeys(found))[:3]
+    return list(dict.fromkeys(found))

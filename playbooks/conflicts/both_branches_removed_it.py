@@ -3,7 +3,7 @@
 # symptoms:
 #   - "KeyError: 'isbn'"
 #   - "KeyError: ('lending', 'loan')"
-#   - 'no such column: ""isbn""'
+#   - 'OperationalError: no such column: ""isbn""'
 # cause: >-
 #   Two migrations remove one field, and somebody merged them. Whichever runs second finds nothing to
 #   remove. Django stops there; the column went with the first, and no more is lost.

@@ -2,7 +2,7 @@
 # title: One branch renamed or removed what the other alters
 # symptoms:
 #   - "FieldDoesNotExist: Book has no field named 'isbn'"
-#   - 'no such column: ""isbn""'
+#   - 'OperationalError: no such column: ""isbn""'
 # cause: >-
 #   A merge put two migrations side by side: one alters a field that the other renames or removes.
 #   Databases that run the other one first stop. A rename loses nothing; a removal, only its column.

@@ -1,8 +1,8 @@
 # ---
 # title: What each command can see
 # answer: >-
-#   None of Django's five looks at the schema. Of the eleven ways to be broken below, five pass all
-#   of them without a word. Run two in CI, and know what they miss.
+#   None of these five commands looks at the schema. Of the eleven ways to be broken below, five pass
+#   all of them without a word. Run one in CI and one on each database, and know what they miss.
 # databases: [SQLite]
 # group: mismatch
 # ---
@@ -144,9 +144,9 @@ STATES = {
     "[A squash recorded in part](../squashing/squash-applied-in-part.md)": squash,
     "[Run, not recorded](table-already-exists.md)": not_recorded,
     "[Recorded, never run](recorded-but-never-ran.md)": never_ran,
-    "[A column of another length](edited-after-applying.md)": length,
+    "[A column of another length](faked-too-much.md)": length,
     "[A table no migration knows](schema-changed-by-hand.md)": by_hand,
-    "[An index is missing](faked-too-much.md)": index,
+    "[An index is missing](schema-changed-by-hand.md)": index,
 }
 rows = [["nothing: a healthy project", *seen(healthy)]]
 rows += [[state, *seen(place)] for state, place in STATES.items()]
@@ -159,10 +159,11 @@ table("What each command sees", ["what is wrong", *COMMANDS, "the chain"], rows)
 # - **On a database, before and after a deploy**: `migrate --check`. It stops on what is pending and
 #   on a history that is out of order.
 # - `check` looks at models and settings. On migrations it says nothing at all.
-# - `migrate --plan` and `showmigrations` are to be read by a person. Nothing that they print makes
-#   them fail, except files that cannot be loaded.
-# - **For the five silent rows** there is no command. Compare the schema with one built from the
-#   migrations: [Recorded, never run](recorded-but-never-ran.md) does it by hand.
+# - `migrate --plan` and `showmigrations` are to be read by a person. Pending work does not make them
+#   fail; files and a history that Django refuses do.
+# - **For the five silent rows** there is no command. A row without a file shows in
+#   [a query](ghost-migration.md#is-this-your-case); for the schema, compare it with one that the
+#   migrations have built: [a script for it](schema-changed-by-hand.md#is-this-your-case).
 
 # %% tags=["check"]
 by_state = {state: cells for state, *cells in rows}

@@ -43,12 +43,22 @@ def navigation(headers: Headers, landing: Container[str] = ()) -> str:
     return "\n".join(lines)
 
 
-def symptoms(headers: Headers) -> str:
-    """The table of error texts, each with its playbook."""
-    lines = ["", "| It says | The playbook |", "|---|---|"]
-    for playbook, header in headers:
-        link = f"[{header.title}](playbooks/{playbook.page}.md)"
-        for symptom in header.symptoms:
-            said = html.escape(" ".join(symptom.split())).replace("|", "&#124;")
-            lines.append(f"| <code>{said}</code> | {link} |")
-    return "\n".join([*lines, ""])
+def symptoms(headers: Headers, landing: Container[str] = ()) -> str:
+    """The tables of error texts, each with its playbook, one table for each family."""
+    lines = [""]
+    for group, title in GROUPS.items():
+        said = [
+            (symptom, f"[{header.title}](playbooks/{playbook.page}.md)")
+            for playbook, header in headers
+            for symptom in header.symptoms
+            if header.group == group
+        ]
+        if not said:
+            continue
+        name = f"[{title}](playbooks/{group}/{INDEX})" if group in landing else title
+        lines += [f"### {name}", "", "| It says | The playbook |", "|---|---|"]
+        for symptom, link in said:
+            text = html.escape(" ".join(symptom.split())).replace("|", "&#124;")
+            lines.append(f"| <code>{text}</code> | {link} |")
+        lines.append("")
+    return "\n".join(lines)

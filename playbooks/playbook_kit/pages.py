@@ -73,7 +73,9 @@ def _front(result: Result) -> str:
 
     header = result.header
     title, description = json.dumps(header.title), json.dumps(header.cause or header.answer)
-    return f"---\ntitle: {title}\ndescription: {description}\n---"
+    # The search counts a word of a tag more than a word of the text: these are what people paste.
+    tags = f"tags: {json.dumps(header.symptoms)}\n" if header.symptoms else ""
+    return f"---\ntitle: {title}\ndescription: {description}\n{tags}---"
 
 
 def _symptoms(result: Result) -> str:
@@ -133,7 +135,7 @@ def _facts(facts: dict[str, str]) -> str:
 def _fold(summary: str, parts: Iterable[str]) -> str:
     inside = "\n\n".join(parts)
     return (
-        f'<details class="fold" markdown="1">\n<summary>{summary}</summary>\n\n{inside}\n\n</details>'
+        f'<details class="fold" markdown="1" data-search-exclude>\n<summary>{summary}</summary>\n\n{inside}\n\n</details>'
         if inside
         else ""
     )

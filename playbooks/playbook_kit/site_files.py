@@ -63,7 +63,7 @@ def shared_files(site: Site, headers: Headers, results: list[Result]) -> dict[Pa
     guide = site.root / "docs" / "guide" / "the-chain.md"
     parts = [
         (nav, "# generated: navigation", navigation(headers, set(texts))),
-        (index, "<!-- generated: symptoms -->", symptoms(headers)),
+        (index, "<!-- generated: symptoms -->", symptoms(headers, set(texts))),
         (guide, "<!-- generated: chain-figures -->", chain_figures(results)),
     ]
     files = {}

@@ -3,7 +3,7 @@
 # symptoms:
 #   - "KeyError: 'isbn'"
 #   - "KeyError: ('lending', 'loan')"
-#   - 'no such column: ""isbn""'
+#   - 'OperationalError: no such column: ""isbn""'
 # cause: >-
 #   Two migrations remove one field, and somebody merged them. Whichever runs second finds nothing to
 #   remove. Django stops there; the column went with the first, and no more is lost.
@@ -11,7 +11,7 @@
 # data: "untouched: what the column held went with the first removal"
 # undo: migrate back to the parent of both; the column comes back, its values do not
 # safe_in: production
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: conflicts
 # ---

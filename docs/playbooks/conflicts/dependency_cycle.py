@@ -9,7 +9,7 @@
 # data: untouched
 # undo: git revert, as long as no database has run the new migrations
 # safe_in: production
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: conflicts
 # ---

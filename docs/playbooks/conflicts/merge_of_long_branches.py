@@ -15,7 +15,7 @@
 # data: untouched
 # undo: migrate back to a parent of the merge and delete it, as long as you have not pushed it
 # safe_in: production
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: conflicts
 # ---

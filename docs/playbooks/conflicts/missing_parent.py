@@ -17,7 +17,7 @@
 # data: untouched
 # undo: git revert
 # safe_in: production
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: conflicts
 # ---

@@ -10,7 +10,7 @@
 # data: "may be lost: what the migrations had added that you take back"
 # undo: put the copy back; migrating forward brings the columns back, not their values
 # safe_in: "production: once you have read what --plan lists"
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: conflicts
 # ---

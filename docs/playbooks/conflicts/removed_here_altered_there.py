@@ -2,7 +2,7 @@
 # title: One branch renamed or removed what the other alters
 # symptoms:
 #   - "FieldDoesNotExist: Book has no field named 'isbn'"
-#   - 'no such column: ""isbn""'
+#   - 'OperationalError: no such column: ""isbn""'
 # cause: >-
 #   A merge put two migrations side by side: one alters a field that the other renames or removes.
 #   Databases that run the other one first stop. A rename loses nothing; a removal, only its column.
@@ -10,7 +10,7 @@
 # data: "untouched: unless one of the two removes the field"
 # undo: migrate back to the parent of both; a removed column comes back empty, a rename keeps its rows
 # safe_in: production
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: conflicts
 # ---

@@ -12,7 +12,7 @@
 # data: untouched
 # undo: delete the merge migration, as long as you have not pushed it
 # safe_in: production
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: conflicts
 # ---

@@ -9,7 +9,7 @@
 # data: "untouched: what belongs to the old content type is moved"
 # undo: put back the copy of the database that you make first
 # safe_in: production
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: mismatch
 # ---

@@ -10,7 +10,7 @@
 # data: untouched
 # undo: migrate the app to zero with --fake, and put back the copy that you make first
 # safe_in: "production: once table and migration are compared"
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: mismatch
 # ---

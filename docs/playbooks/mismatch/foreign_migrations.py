@@ -12,7 +12,7 @@
 # data: "untouched: if you edit your migration before you migrate back"
 # undo: put back the copy of the database and the file that you moved away
 # safe_in: production
-# applied: "wherever: where the library's extra migration was applied, it is taken back"
+# applied: "no matter where: where the library's extra migration was applied, it is taken back"
 # databases: [SQLite]
 # group: mismatch
 # ---

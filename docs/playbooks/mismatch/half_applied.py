@@ -11,7 +11,7 @@
 # data: "may be lost: what was written since into the column that the half added"
 # undo: put back the copy of the database that you make first
 # safe_in: "production: once you know which half is there"
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: mismatch
 # ---

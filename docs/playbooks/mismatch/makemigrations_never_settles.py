@@ -12,7 +12,7 @@
 # data: "untouched: rows keep the default that they were given"
 # undo: git revert; migrate back if the new migration is not pushed
 # safe_in: production
-# applied: "wherever: those that are pushed stay, those that are not are deleted"
+# applied: "no matter where: those that are pushed stay, those that are not are deleted"
 # databases: [SQLite]
 # group: mismatch
 # ---

@@ -3,7 +3,7 @@
 # symptoms:
 #   - "No changes detected"
 #   - "No installed app with label 'reviews'."
-#   - "App 'lending' does not have migrations."
+#   - "CommandError: App 'lending' does not have migrations."
 # cause: >-
 #   Django does not see the app, its migrations folder or the model, and tells you nothing.
 #   No data is lost, as long as you do not let it write the app's first migration again.
@@ -11,7 +11,7 @@
 # data: untouched
 # undo: migrate back to where the app was, and delete the new files
 # safe_in: production
-# applied: "wherever: the migrations that exist stay as they are"
+# applied: "no matter where: the migrations that exist stay as they are"
 # databases: [SQLite]
 # group: mismatch
 # ---

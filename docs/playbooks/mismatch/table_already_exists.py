@@ -10,7 +10,7 @@
 # data: untouched
 # undo: put back the copy of the database that you make first
 # safe_in: "production: once each migration is compared with the schema"
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: mismatch
 # ---

@@ -10,7 +10,7 @@
 # data: "may be lost: what the columns hold that you take back"
 # undo: put back the copy; or migrate forward, and the column comes back without its values
 # safe_in: "production: for the database of a release that goes back"
-# applied: wherever
+# applied: no matter where
 # databases: [SQLite]
 # group: reset
 # ---

@@ -2,13 +2,13 @@
 # title: Squash or reset, or neither?
 # answer: >-
 #   Squash where a database has to live on. Reset where none has to. If neither the number of files
-#   nor the time of a new install hurts anyone, leave the history alone.
+#   nor the time of a new install hurts anyone, leave the files alone.
 # databases: [SQLite]
 # group: squashing
 # ---
 
 # %% [markdown]
-# Both make a long history short. In each row the whole history is made short, and then one command
+# Both make many migrations one. In each row that is done for a whole app, and then one command
 # is typed on the database of that row: `migrate`.
 #
 # - **Squash**: `squashmigrations` writes one file for many, and the originals stay for now.
