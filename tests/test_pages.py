@@ -8,7 +8,7 @@ import re
 import nbformat
 import pytest
 from conftest import PLAYBOOKS
-from playbook_kit import pages, site_files
+from playbook_kit import blocks, pages, site_files
 from playbook_kit.cli import ROOT
 from playbook_kit.errors import HeaderError
 from playbook_kit.execution import Failure
@@ -136,8 +136,16 @@ def test_a_landing_page_refuses_a_playbook_that_is_not_there() -> None:
         landing_page("<!-- playbooks: gone -->", {})
 
 
+def test_what_is_alike_in_all_chains_of_a_page_is_drawn_once(result: Result) -> None:
+    text = pages.page(result)
+    chains = text.count('<figure class="chain">')
+    for name, drawn in (("boxes", '<path class="box"'), ("names", ">models</text>")):
+        assert text.count(drawn) == text.count(f'id="chain-{name}"') == 1
+        assert text.count(f'<use href="#chain-{name}"/>') == chains - 1
+
+
 def test_a_fence_is_longer_than_any_in_its_text() -> None:
-    assert pages.fence("```\nx\n```", "text") == "```` { .text }\n```\nx\n```\n````"
+    assert blocks.fence("```\nx\n```", "text") == "```` { .text }\n```\nx\n```\n````"
 
 
 def test_its_notebook_is_valid_and_holds_the_output(result: Result) -> None:

@@ -93,15 +93,16 @@ staging.chain("library")
 # %% [markdown]
 # ## Is this your case?
 #
-# Main's migration is applied, then yours stops. With a new model the message is another.
+# This is what the deploy prints: main's migration is applied, then yours stops. With a new model
+# the message is another. Do not run it again to find out more.
 
 # %%
 staging.run("python manage.py migrate", fails="duplicate column name: language")
 other.run("python manage.py migrate --verbosity 0", fails='table "library_shelf" already exists')
 
 # %% [markdown]
-# Look for rows of the history whose file is gone. It is your case if you know the file under another
-# name.
+# Ask the history for rows whose file is gone. The query changes nothing. It is your case if you know
+# the file under another name.
 
 # %%
 ghosts = staging.run(LOOK)
@@ -109,13 +110,15 @@ no_shell = staging.clone("no-shell")
 dropped = staging.clone("dropped")
 
 # %% [markdown]
-# - **It names your migration**: read on, on each database by itself.
-# - **It names yours, and `migrate` said `OK`**: SQLite has run it a second time, and a field with a
-#   default is [back at that default](linear-history.md#what-not-to-do). The values are in your last
-#   copy. Then `python manage.py migrate library --prune` removes the row.
+# - **It names your migration, and `migrate` stopped**: read on, on each database by itself, also on
+#   your own. The values stay.
+# - **It names yours, and `migrate` said `OK`**: SQLite has run it a second time, and
+#   [the column is reset](linear-history.md#what-not-to-do). Want the values? Put the last copy back
+#   and start at [Not migrated yet](#not-migrated-yet); do not prune. Else
+#   `python manage.py migrate library --prune` removes the old row, and every other row named here.
 # - **It prints `[]`**: read [The table already exists](../mismatch/table-already-exists.md).
-# - **Yours has run on your machine alone**: take it back, as in
-#   [Put your migration on top of main's](linear-history.md).
+# - **`applied before its dependency`, and no file was renamed**: read
+#   [Put your migration on top of main's instead of merging](linear-history.md).
 # - **You have not pushed the new name**: undo the renumbering and
 #   [merge the two](two-leaf-nodes.md). No database needs mending then.
 #
@@ -131,15 +134,16 @@ diff = staging.run(
 # %% [markdown]
 # ## Fix it
 #
-# Copy the database.
+# Copy the database. **Did `migrate` say `OK` for your migration? Then stop, and read "Is this your
+# case?" first.**
 
 # %% tags=["fix"]
 staging.run("cp db.sqlite3 ../before.sqlite3")
 
 # %% [markdown]
 # The schema is right and the history has the wrong name: give the row the new name.
-# **Main's migrations must be applied first.** Here the failed `migrate` has done that; else see
-# [below](#not-migrated-yet).
+# **Do this only if main's migrations are applied here; else go to "Not migrated yet".** On `staging`
+# the failed `migrate` has applied them.
 
 # %% tags=["fix"]
 staging.rows(MEND)
@@ -151,17 +155,24 @@ staging.rows(MEND)
 applied = staging.run("python manage.py migrate")
 
 # %% [markdown]
-# No database shell there? These two commands do the same, if the first one says `FAKED` once and the
-# look above names no other row of that app.
+# No database shell there? The last two of these do the same, if the plan lists your migration alone
+# and the query above names no other row of that app.
 
 # %%
+plan = no_shell.run("python manage.py migrate library 0008_book_language --plan")
 no_shell.run("python manage.py migrate library 0008_book_language --fake")
 no_shell.run("python manage.py migrate library --prune")
 
 # %% [markdown]
 # ### Not migrated yet
 #
-# Another database has run the old name and has yet to meet the new code. Stop before yours:
+# Another database has run the old name and has yet to meet the new code. **On SQLite, do not do this
+# if a pending migration of main alters the same table.** It builds the table again
+# [without your column](../mismatch/ghost-migration.md#what-not-to-do), and the row then says that it
+# is there. Give the file its old name and parent back and [merge](two-leaf-nodes.md) instead; where a
+# database has recorded the new name, turn the `update` round.
+#
+# Else copy the database, and stop before yours:
 
 # %%
 demo.run("python manage.py migrate library 0007_author_born")
@@ -176,9 +187,6 @@ early.rows(MEND)
 early.run("python manage.py migrate", fails="is applied before its dependency")
 
 # %% [markdown]
-# On SQLite, copy first: if main's migration builds the same table again, it does so
-# [without your column](../mismatch/ghost-migration.md#what-not-to-do).
-#
 # ## Make sure
 #
 # No row without a file is left, and the testers' value is there.
@@ -234,7 +242,7 @@ lost = dropped.rows(EMMA)
 # ## Keep it from happening
 #
 # A migration that has run anywhere but on your machine keeps its name: merge it instead. CI starts
-# from an empty database and cannot see this. Run the look [above](#is-this-your-case) in each deploy,
+# from an empty database and cannot see this. Run the query [above](#is-this-your-case) in each deploy,
 # after the code is new and before `migrate`: it must print `[]`.
 #
 # ## Run it yourself
@@ -243,18 +251,19 @@ lost = dropped.rows(EMMA)
 # playbook does: `migrate` succeeds, and `Emma` is back at `en`.
 
 # %% tags=["check"]
-assert "('library', '0007_book_language')" in ghosts, "the look tells the old name"
+assert "('library', '0007_book_language')" in ghosts, "the query tells the old name"
 changed = [line for line in diff.splitlines() if line[:2] in ("- ", "+ ")]
 assert changed[1:] == ["+        ('library', '0007_author_born'),"], "only the parent differs"
+assert plan.count("library.0") == 1, "without a shell too, one migration is to be recorded"
 assert "No migrations to apply" in applied, "the deploy had nothing left to run"
-assert left.strip() == "[]", "and the look finds nothing more"
+assert left.strip() == "[]", "and the query finds nothing more"
 assert kept == [("Emma", "de")], "the value is there"
 assert lost == [("Emma", None)], "dropping the column lost it"
 for place in (staging, demo, no_shell):
     assert place.chain().whole, f"{place.name} is whole, in all apps"
     assert place.rows(EMMA) == kept, f"{place.name} kept its data"
 early.rows(MEND.replace("0007", "old").replace("0008", "0007").replace("old", "0008"))
-assert "0007_book_language" in early.run(LOOK), "the look tells it before migrate as well"
+assert "0007_book_language" in early.run(LOOK), "the query tells it before migrate as well"
 early.run("python manage.py migrate library 0007_author_born --verbosity 0")
 early.rows(MEND)
 assert early.chain().whole, "the row can get its old name back"

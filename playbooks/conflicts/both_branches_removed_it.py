@@ -89,33 +89,39 @@ production.run("python manage.py makemigrations --check --noinput", fails="KeyEr
 laptop.run("git grep --after-context=2 RemoveField -- library/migrations")
 
 # %% [markdown]
-# - **Two leaf nodes, and yours is not pushed**: do not merge. Read
+# - **Two leaf nodes, yours is not pushed, and both do nothing else**: do not merge. Read
 #   [Yours is not pushed](#yours-is-not-pushed).
-# - **Two leaf nodes, and both are pushed or have run elsewhere**:
-#   [merge them](two-leaf-nodes.md), then read on. The merge alone does not help.
-# - **The `KeyError` names an app and a model**: both removed a model. The fix is the same.
-# - **`FieldDoesNotExist`**: one branch
-#   [removed what the other alters](removed-here-altered-there.md).
+# - **Two leaf nodes in any other case**: merge them with `makemigrations --merge`, then read on. The
+#   merge alone does not help.
+# - **The `KeyError` names an app and a model**: both removed a model. The fix is the same; where yours
+#   has run, `migrate` then stops at `no such table`.
+# - **`FieldDoesNotExist`**: read
+#   [One branch renamed or removed what the other alters](removed-here-altered-there.md).
 #
 # ## Fix it
 #
-# Only one of the two may remove the field. Main's stays as it is. Empty the operations of the
-# other, and keep its file: databases have recorded it, and the merge names it.
-# **Empty one of the two, never both.** With both empty, a new database keeps the column.
+# Only one of the two may remove the field. Main's stays as it is. The other keeps its file: databases
+# have recorded it, and the merge names it.
+# **Take the `RemoveField` alone out of your migration, and leave its other operations.** What you take
+# out too, `makemigrations` writes again, and it then runs a second time.
+# **Take it out of one of the two, never both.** With none left, a new database keeps the column.
 
 # %% tags=["fix"]
 laptop.replace("library/migrations/0007_remove_isbn.py", f"[{REMOVAL}]", "[]")
 
 # %% [markdown]
-# Now migrate. Your laptop had run the one that is empty now, so main's finds no column:
+# Now migrate. Your laptop had run yours, so main's finds no column.
+# **A database that has run yours must stop here at `no such column`; any other is done.**
 
-# %%
-laptop.run("python manage.py migrate", fails='no such column: ""isbn""')
+# %% tags=["fix"]
+stopped = laptop.run("python manage.py migrate", fails='no such column: ""isbn""')
 
 # %% [markdown]
-# On such a database, record main's as applied: its work is done.
-# **Fake main's only on a database where `migrate` stops because the column is gone.** On any other
-# the column would stay.
+# On a database that stopped there, record main's as applied: its work is done.
+# **Go on only if `migrate` stopped there, and if main's does nothing but this removal.** Does it do
+# more? Then `--fake` skips that. Add the column again with SQL (`alter table library_book add column
+# isbn varchar(13)`), and `migrate` runs all of main's. On a database that did not stop, `--fake` would
+# leave the column.
 
 # %% tags=["fix"]
 laptop.run("python manage.py migrate library 0007_book_without_isbn --fake")
@@ -138,11 +144,19 @@ production.run("git pull --quiet --no-rebase && python manage.py migrate")
 # %% [markdown]
 # ### Yours is not pushed
 #
-# Then no one needs your file, and there is nothing to merge. Delete it, record main's, and delete
-# the row of yours. `--prune` deletes all rows of the app whose files are gone.
+# Then no one needs your file, and there is nothing to merge. Delete it.
+# **Here `--fake` also fakes what is pending before main's: look with `--plan`.** It must list main's
+# alone. If it lists more, first migrate to the one before it.
 
 # %%
 unpushed.run("rm library/migrations/0007_remove_isbn.py")
+unpushed.run("python manage.py migrate library 0007_book_without_isbn --plan")
+
+# %% [markdown]
+# Record main's: `FAKED`, once. Then delete the row of yours. `--prune` deletes all rows of the app
+# whose files are gone.
+
+# %%
 unpushed.run("python manage.py migrate library 0007_book_without_isbn --fake")
 unpushed.run("python manage.py migrate library --prune")
 
@@ -248,7 +262,16 @@ model.run("python manage.py makemigrations lending --merge --noinput --verbosity
 model.run("python manage.py migrate", fails="KeyError: ('lending', 'loan')")
 
 # %% tags=["check"]
-# What the two warnings warn of.
+# What the warnings warn of, and main's running on a column that was added again.
+assert "library.0007_book_without_isbn" in stopped, "it is main's that stops"
+again = careless.clone("again")
+again.replace("library/migrations/0007_remove_isbn.py", f"[{REMOVAL}]", "[]")
+again.rows(
+    "delete from django_migrations where name in ('0007_book_without_isbn', '0008_merge_isbn')"
+)
+again.rows("alter table library_book add column isbn varchar(13)")
+again.run("python manage.py migrate --verbosity 0")
+assert again.chain().whole, "the column is gone again, and all of main's has run"
 undone.run("python manage.py migrate library 0007_book_without_isbn --fake --verbosity 0")
 assert "history-schema" in undone.chain("library").broken, "recorded too early, the column stays"
 both = install.clone("both-empty")

@@ -92,7 +92,8 @@ laptop.chain("library")
 # %% [markdown]
 # ## Is this your case?
 #
-# The deploy stops at the migration that alters the field. Production had run the rename before.
+# The deploy stops at the migration that alters the field. The rename has run before, or a line
+# earlier in this deploy.
 
 # %%
 production.run(
@@ -115,12 +116,14 @@ production.run("python manage.py makemigrations --check --noinput", fails="Remov
 # - **One removes the field, one alters it**: the fix is the same, and one step shorter. See
 #   [It was removed](#it-was-removed).
 # - **`KeyError`**: [both removed it](both-branches-removed-it.md).
+# - **`no such column`, and a migration that says “Remove field”**: somebody committed what Django
+#   offers. Where no database has recorded that file, delete it first.
 # - **Both alter it, under one name**: [the same field in two ways](two-migrations-one-field.md).
 #
 # ## Fix it
 #
-# Empty the operations of the migration that alters, whoever wrote it. Keep the file: databases have
-# recorded it. **Empty the one that alters, never the rename or the removal.**
+# Take the operation out of the migration that alters, whoever wrote it. Keep the file: databases have
+# recorded it. **Take out only the AlterField of this field; leave every other operation of the file.**
 
 # %% tags=["fix"]
 laptop.replace(MIGRATION, f"[{ALTER}]", "[]")
@@ -128,7 +131,7 @@ laptop.replace(MIGRATION, f"[{ALTER}]", "[]")
 # %% [markdown]
 # Now the rename is the only one that says anything about the field. Let Django compare the models
 # with it, and write the change again: after the merge, under the new name.
-# **Read the new file: it must alter the field under its new name, and remove nothing.**
+# **The new file must hold that one AlterField, and neither add nor remove a field.**
 
 # %% tags=["fix"]
 written = laptop.run("python manage.py makemigrations library --name code_17")
@@ -148,8 +151,8 @@ production.run("git pull --quiet --no-rebase && python manage.py migrate")
 # %% [markdown]
 # ### It was removed
 #
-# Where the removal has run, the values are gone. Empty the migration that alters the field, as
-# above. There is nothing to write again.
+# Where the removal has run, the values are gone. Take the operation out of the migration that alters
+# the field, as above. There is nothing to write again.
 
 # %%
 removed.run("python manage.py migrate", fails="Book has no field named 'isbn'")

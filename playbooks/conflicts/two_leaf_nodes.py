@@ -10,7 +10,7 @@
 #   It stops before it changes anything: nothing is lost.
 # broken: [files-history]
 # data: untouched
-# undo: delete the merge migration, as long as you have not pushed it
+# undo: migrate back to one parent, then delete the merge migration, as long as it is not pushed
 # safe_in: production
 # applied: no matter where
 # databases: [SQLite]
@@ -87,22 +87,33 @@ laptop.run("python manage.py check")
 laptop.run("python manage.py showmigrations library")
 
 # %% [markdown]
-# Before you merge, read both migrations.
-#
-# - **They touch different fields or models**: merge them, as below. That holds whoever has
-#   applied which of the two.
-# - **They touch the same field**, or one removes or renames what the other alters: do not merge.
-#   Read [Both branches changed the same field](two-migrations-one-field.md).
+# Before you merge, read what the two do. This writes nothing:
 
 # %%
 laptop.run("python manage.py makemigrations library --merge --dry-run --noinput")
 
 # %% [markdown]
+# - **Different fields or models**: merge them, as below. It does not matter which database has
+#   applied which of the two.
+# - **`Raw Python operation` or `Raw SQL operation`**: open the file. Does it read or write what the
+#   other migration changes? A merge sets no order. Not pushed: put yours on top, as in the last
+#   line of this list. Pushed: change it so that it works in both orders, then merge.
+# - **Both add or alter the same field**: read
+#   [Both branches changed the same field](two-migrations-one-field.md).
+# - **Both remove it**: read [Both branches removed the same field](both-branches-removed-it.md).
+# - **One renames or removes what the other alters**: read
+#   [One branch renamed or removed what the other alters](removed-here-altered-there.md).
+# - **A branch has several migrations**: read
+#   [Both branches added several migrations](merge-of-long-branches.md).
+# - **You want one line and no merge migration**: read
+#   [Put your migration on top of main's instead of merging](linear-history.md).
+
+# %% [markdown]
 # ## Fix it
 #
-# **Merge only if the two touch different fields or models.** Write a migration that has both as its
-# parents. It is empty: it only says that both come before
-# whatever follows.
+# **Merge only if the two touch different fields or models, in `RunPython` and `RunSQL` too.** Write a
+# migration that has both as its parents. It is empty: it only says that both come before whatever
+# follows.
 
 # %% tags=["fix"]
 laptop.run(
@@ -173,8 +184,9 @@ second.run("python manage.py migrate library")
 lost = second.rows("select name, country from library_author order by id limit 1")
 
 # %% [markdown]
-# **Renaming the file to `0008_…`** changes nothing either. The order is in `dependencies`, not in
-# the number.
+# **Do not rename the file.** The order is in `dependencies`, not in the number, so the conflict stays.
+# And an applied migration that has a new name
+# [runs again and resets its column](linear-history.md#what-not-to-do).
 
 # %%
 renamed = undone.clone("renamed")

@@ -5,9 +5,9 @@
 #   - "duplicate column name: edition"
 # cause: >-
 #   Django applies each migration once, by name. A database that has the old version never sees the
-#   edit; a new one gets nothing else. Nothing is lost.
+#   edit; a new database runs the edited version only. Nothing is lost yet.
 # broken: [history-schema]
-# data: untouched
+# data: "may be lost: on SQLite the column, where the edited version ran"
 # undo: migrate back over the new migration and revert its commit
 # safe_in: production
 # applied: elsewhere too
@@ -87,7 +87,7 @@ production.run(f"git diff --unified=0 HEAD~1 -- {FILE}")
 # - **No database but yours has applied it**: read
 #   [Take back a migration that was never pushed](../reset/undo-unpushed.md), then edit it.
 # - **The edit is not pushed yet**: the same fix, and only your database needs the fake.
-# - **The edit changes nothing in the schema**, as a comment or a `help_text`: leave it.
+# - **The edit changes nothing in the schema or in rows**, as a comment or a `help_text`: leave it.
 #
 # Each database has the version that it met first. The column tells which one. Ask all of them:
 # here production has the old one, your laptop and the colleague the new one.
@@ -119,7 +119,7 @@ laptop.run("python manage.py makemigrations library --name book_edition")
 laptop.run("python manage.py migrate library 0008 --fake")
 
 # %% [markdown]
-# Ship it.
+# **Where the edited version ran, do not pull and migrate: read below first.** Tell the others. Ship it.
 
 # %% tags=["fix"]
 laptop.run("git add . && git commit --quiet --message 'Edition of a book' && git push --quiet")

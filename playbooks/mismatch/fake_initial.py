@@ -93,10 +93,12 @@ differs = production.run("git diff --no-index ../wanted.py ../there.py", fails="
 
 # %% [markdown]
 # - **No difference:** leave out the command with `alter table` below. The rest is for you.
+#   (`inspectdb` shows no indexes. [This script](schema-changed-by-hand.md#is-this-your-case) does.)
 # - **You typed `--fake-initial` already, and get `no such column`:** the first two commands below
 #   are your fix. The row in the history is there.
 # - **A type or a length differs, or `0001` is applied nowhere yet:** go to
-#   [Let the file follow the table](#let-the-file-follow-the-table).
+#   [Let the file follow the table](#let-the-file-follow-the-table). If `0001` is applied elsewhere,
+#   alter the column with SQL until nothing differs.
 # - **The migration is not the first one of its app**, or it ran here once:
 #   read [The table already exists](table-already-exists.md). `--fake-initial` is for
 #   [initial migrations](https://docs.djangoproject.com/en/5.2/ref/django-admin/#cmdoption-migrate-fake-initial)

@@ -8,7 +8,7 @@
 # broken: [history-schema]
 # data: untouched
 # undo: put back the copy of the database that you make first
-# safe_in: production
+# safe_in: "production: while nothing writes to the database"
 # applied: "elsewhere too: there they ran, here they are only recorded"
 # databases: [SQLite]
 # group: mismatch
@@ -107,13 +107,13 @@ production.run("cp db.sqlite3 ../before.sqlite3")
 
 # %% [markdown]
 # Take the false rows out of the history: in each app, go back to the last true migration.
-# **Each line needs `--fake`. Without it, Django undoes the schema, with its data.**
+# **The next two lines need `--fake`. Without it, Django undoes the schema, with its data.**
 
 # %% tags=["fix"]
 production.run("python manage.py migrate lending 0002 --fake")
 
 # %% [markdown]
-# **Read each list: it must name nothing that really ran, in other apps neither.**
+# **Read each list: it must name nothing that really ran, nor in other apps.**
 
 # %% tags=["fix"]
 production.run("python manage.py migrate library 0003 --fake")
@@ -125,7 +125,8 @@ production.run("python manage.py migrate library 0003 --fake")
 plan = production.run("python manage.py migrate --plan")
 
 # %% [markdown]
-# Run it for real. `0003` fills in the missing dates.
+# **Look at `migrate --plan` first: it must name what is missing, and nothing that is there.** Then run
+# it for real. `0003` fills in the missing dates.
 
 # %% tags=["fix"]
 production.run("python manage.py migrate")
@@ -168,7 +169,7 @@ twice = patched.rows("select name from lending_reader where email = 'ada@example
 
 # %% [markdown]
 # **Do not go back without `--fake`.** On that database the staff note what comes back. The way
-# back undoes nine migrations that were never done, and with them the column in which the dates are:
+# back undoes migrations that were never done, and with them the column in which the dates are:
 
 # %%
 patched.rows("update lending_loan set returned_on = '2024-04-02' where id = 4")

@@ -43,7 +43,7 @@ production.rows("update library_author set country = 'England' where name = 'Jan
 
 # %% [markdown]
 # Your colleague has added a field to `Book`, and applied it. After a pull there are two leaf nodes.
-# Your colleague puts them in a row: the own migration first, yours behind it. `migrate` is content.
+# Your colleague puts them in a row: their own migration first, yours behind it. `migrate` is content.
 
 # %% tags=["setup"]
 colleague.replace(
@@ -96,17 +96,21 @@ laptop.run("python manage.py showmigrations library | grep 0007")
 # %% [markdown]
 # Is the second migration's effect in the schema?
 #
-# - **No, a file was edited or put in between**, as here: go on, whoever has applied which of the two.
+# - **No, a file was edited or put in between**, as here: go on, no matter which database has applied
+#   which of the two.
 # - **No, but the first one does need it**: go to “The dependency is right”.
 # - **Your user model is in it**: go to “The dependency is your user model”.
-# - **Yes, only the row is missing**: read [The table already exists](table-already-exists.md). Where
-#   `--fake` is refused, the `insert` below records one row.
-# - **It is a squash**: read [Squash in two releases](../squashing/squash-in-two-releases.md).
+# - **Yes, only the row is missing**: compare as in
+#   [The table already exists](table-already-exists.md). `--fake` is refused here; the `insert` below
+#   records one row.
+# - **It is a squash**: read
+#   [the originals were deleted too early](../squashing/originals-deleted-too-early.md).
 #
 # ## Fix it
 #
 # **Never give an applied migration a parent that is not applied everywhere.** Put its file back to
-# what was applied, here from the commit that brought it.
+# what was applied, here from the commit that brought it (`:/Country` is the last one whose message has
+# that word).
 
 # %% tags=["fix"]
 laptop.run("git restore --source ':/Country' library/migrations/0007_author_country.py")
@@ -198,8 +202,8 @@ member.rows(
 member.run("python manage.py migrate")
 
 # %% [markdown]
-# The second statement keeps the permissions with the model. Do both on every database, before its
-# `migrate`. Your own fields come in the next migration.
+# The second statement keeps the permissions with the model. Do both on every database that exists, before
+# its `migrate`; a new one runs `accounts.0001` itself. Your own fields come in the next migration.
 #
 # ## Make sure
 

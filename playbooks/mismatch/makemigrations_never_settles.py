@@ -131,8 +131,9 @@ laptop.run(
 #
 # ## Fix it
 #
-# **Delete only migrations that you have not pushed.** Those that others have stay: they do no harm,
-# and the next one follows them. Migrate back to the last one that is pushed, then delete the rest.
+# **Delete only migrations that are not pushed and hold nothing but such an Alter field.** Those that
+# others have stay: they do no harm, and the next one follows them. Migrate back over the others, then
+# delete them.
 
 # %% tags=["fix"]
 laptop.run(
@@ -171,7 +172,7 @@ laptop.run(
 )
 
 # %%
-laptop.run("cat lending/migrations/0009_settled.py")
+laptop.run("cat lending/migrations/0009_settled.py | grep default")
 undone = laptop.clone("undone")
 
 # %% tags=["fix"]
@@ -212,7 +213,8 @@ undone.run(
     "python manage.py migrate lending 0008 -v 0 && python manage.py migrate library 0007 -v 0"
 )
 undone.run(
-    "rm lending/migrations/0009_settled.py library/migrations/0008_settled.py && git restore ."
+    "rm lending/migrations/0009_settled.py library/migrations/0008_settled.py"
+    " && git restore config/settings.py lending/models.py library/models.py"
 )
 
 # %% [markdown]

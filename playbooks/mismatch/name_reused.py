@@ -117,8 +117,9 @@ planned = production.run("python manage.py migrate library 0001 --plan")
 # %% [markdown]
 # Go back to the migration before it, in the history alone.
 # **Only the skipped migration may be in that plan.** What else it names did run and must not run
-# again: in that case run the skipped one by its name, `migrate library 0002`, and record each of the
-# others with `--fake`.
+# again: then run the skipped one by its name, `migrate library 0002`, and record each of the others with
+# `--fake`, if it makes only tables, or columns without a default. Else
+# [add the column with SQL](recorded-but-never-ran.md#fix-it).
 
 # %% tags=["fix"]
 production.run("python manage.py migrate library 0001 --fake")

@@ -116,6 +116,8 @@ plan = staging.run("python manage.py migrate --plan")
 # - **You restored some of the tables:** read [The table already exists](table-already-exists.md).
 # - **On PostgreSQL**, rows that were loaded with their ids leave the sequence behind, and the next
 #   insert fails with `duplicate key` (measured there, not run on this page).
+#   [`sqlsequencereset`](https://docs.djangoproject.com/en/5.2/ref/django-admin/#sqlsequencereset)
+#   prints the SQL for the tables of an app.
 #
 # ## Fix it
 #
@@ -179,7 +181,7 @@ languages = staging.rows(LANGUAGE)
 # %% [markdown]
 # ## Undo it
 #
-# On the laptop no row changed: go back to where your code was. On staging, restore the same backup
+# On the laptop the fix changed no row: go back to where your code was. On staging, restore the same backup
 # again.
 
 # %%

@@ -6,7 +6,7 @@
 #   A column or an index was made by hand, in one database and in no migration file. A migration
 #   that makes the same stops there. Nothing is lost.
 # broken: [history-schema]
-# data: untouched
+# data: "untouched: but what was made by hand may be lost if a migration runs over it"
 # undo: put back the copy of the database that you make first
 # safe_in: "production: once the two schemas are compared"
 # applied: elsewhere too
@@ -43,7 +43,7 @@ ADD_INDEX_IF_MISSING = """\
 LIST = "cat ../schema.py | python manage.py shell --verbosity 0"
 
 # %% [markdown]
-# Somebody needed a place for phone numbers at once, and made a slow page fast. No check minds.
+# Somebody needed a place for phone numbers at once, and made a slow page fast. No check fails.
 
 # %% tags=["setup"]
 production.rows("alter table lending_reader add column phone varchar(20)")
@@ -53,7 +53,8 @@ production.run("python manage.py migrate --check && python manage.py makemigrati
 readers = production.rows(READERS)
 
 # %% [markdown]
-# Later you write the migration for the phone number. It works everywhere, and you ship it.
+# Later you write the migration for the phone number. It works everywhere else. You ship it, and the
+# deploy stops.
 
 # %% tags=["setup"]
 email = "    email = models.EmailField(unique=True)\n"
@@ -63,6 +64,7 @@ laptop.run("python manage.py makemigrations lending --name reader_phone")
 laptop.run("python manage.py migrate --verbosity 0")
 laptop.run("git add . && git commit --quiet --message 'Phone' && git push --quiet")
 production.run("git pull --quiet --no-rebase")
+production.run("python manage.py migrate", fails="duplicate column name: phone")
 careless = production.clone("careless")
 silent = production.clone("silent")
 
@@ -72,20 +74,17 @@ production.chain()
 # %% [markdown]
 # ## Is this your case?
 #
-# `migrate` stops at a **new** migration, which ran on every other database:
-
-# %%
-production.run("python manage.py migrate", fails="duplicate column name: phone")
-
-# %% [markdown]
-# - **It stops at a migration that ran here long ago**: read
-#   [The table already exists](table-already-exists.md).
+# `migrate` stopped at a **new** migration, which ran on every other database. **Do not run it again:**
+# with a default in the field it [does not stop, and resets the column](#what-not-to-do).
+#
+# - **It stopped at a migration that ran here long ago**: read
+#   [migrate stops: the table already exists](table-already-exists.md).
 # - **It failed here before, with another message**: read
 #   [A migration stopped half-way](half-applied.md).
-# - **Nothing stops, and you want to know**: measure, as follows. No command of Django does it.
+# - **Nothing stops, and you want to know**: measure, as follows.
 #
 # Where one thing was made by hand, there may be more, and other things on staging. This script lists
-# a schema. (PostgreSQL has `pg_dump --schema-only` for it, not run on this page.)
+# a schema, with the indexes that `inspectdb` leaves out.
 
 # %%
 production.write(
@@ -118,10 +117,10 @@ difference = production.run(
 # `phone` is in both lists, with the same type and the same `null`: what the new migration makes is
 # there, whole. `loan_returned` is in production alone: no migration makes it.
 #
-# - **The column is in both, but differs**: do not fake. Alter it by hand until it does not.
-# - **Nobody needs what is in production alone**: drop it there, and you are done.
-# - **Something is in the new database alone**: it was dropped by hand. Make it again there, with the
-#   statement that `sqlmigrate` prints for its migration.
+# - **The column is in both, but differs**: do not fake. Alter it by hand until it is the same.
+# - **Nobody needs what is in production alone**: copy, drop it there, and you are done.
+# - **Something is in the new database alone**: its migration is pending here, or it was dropped by
+#   hand. Then make it again there, with the statement that `sqlmigrate` prints for its migration.
 #
 # ## Fix it
 #
@@ -131,8 +130,13 @@ difference = production.run(
 production.run("cp db.sqlite3 ../before.sqlite3")
 
 # %% [markdown]
-# Record the migration, on this database alone. Everywhere else it runs. Apply other pending ones
-# first: `--fake` records those before it too. **Fake only what the comparison shows to be the same.**
+# Record the migration, on this database alone. Everywhere else it runs.
+# **Fake only what the comparison shows to be the same.**
+# **Look at `migrate --plan`: `--fake` also records every earlier one that is pending.**
+#
+# Apply earlier ones first. **Is one of them for the same table? On SQLite it may drop your column.**
+# Then record nothing: keep the values (`create table kept as select id, phone from lending_reader`),
+# drop the column, `migrate`, and fill it from `kept`.
 
 # %% tags=["fix"]
 production.run("python manage.py migrate lending 0008 --fake")
@@ -149,7 +153,7 @@ laptop.replace(
 laptop.run("python manage.py makemigrations lending --name find_loans_out")
 
 # %% [markdown]
-# On production this would stop as well. For an index, SQL can do nothing where it exists: take the
+# On production this would stop as well. SQL has a form that does nothing if the index exists: take the
 # statement of `sqlmigrate lending 0009` and add `IF NOT EXISTS`. Put Django's operation beside it,
 # into `state_operations`, so that Django knows of the index. **Edit it before you push it.**
 
@@ -197,7 +201,8 @@ undone.run("python manage.py migrate --verbosity 0", fails="duplicate column nam
 # %% [markdown]
 # ## What not to do
 #
-# **Do not leave the database out of the migration** to save the fake. Production is content:
+# **Do not make the migration change only Django's state** to save the fake. In production nothing
+# stops:
 
 # %%
 silent.replace(
@@ -251,7 +256,6 @@ lost = careless.rows(READERS)
 # %% tags=["check"]
 assert now == readers, "no phone number is lost"
 assert "phone" not in difference, "the column is the same in both"
-assert not production.chain().pending, "nothing is left to apply"
 assert built.chain().whole, "a new database is whole without a flag"
 assert [phone for *_, phone in lost] == ["", "", ""], "the default reset the phone numbers"
 
@@ -263,3 +267,21 @@ assert not dropped.chain().whole, "the chain sees it"
 statement = dropped.run("python manage.py sqlmigrate library 0006").splitlines()[-2]
 dropped.rows(statement)
 assert dropped.chain().whole, "the index is back"
+
+# %% tags=["check"]
+# An earlier pending migration builds the table again: keep the values, drop, migrate, put back.
+kept = Sandbox("kept")
+kept.run("python manage.py migrate lending 0006 --verbosity 0")
+kept.rows("alter table lending_reader add column phone varchar(20)")
+kept.rows("update lending_reader set phone = '555-0101' where name = 'Ada'")
+kept.run("git pull --quiet --no-rebase")
+over = kept.clone("over")
+over.run("python manage.py migrate --verbosity 0")
+assert {phone for *_, phone in over.rows(READERS)} == {None}, "0007 dropped the column"
+kept.rows("create table kept as select id, phone from lending_reader")
+kept.rows("alter table lending_reader drop column phone")
+kept.run("python manage.py migrate --verbosity 0")
+kept.rows(
+    "update lending_reader set phone = (select phone from kept where kept.id = lending_reader.id)"
+)
+assert kept.rows(READERS) == readers, "the values are back"

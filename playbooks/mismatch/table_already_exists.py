@@ -7,7 +7,7 @@
 #   The schema is ahead of the history: Django runs again what it ran long ago, because the row in
 #   django_migrations is gone. If it stops at the first migration, nothing is lost.
 # broken: [history-schema]
-# data: untouched
+# data: "may be lost: if an old migration printed OK above the error; else untouched"
 # undo: put back the copy of the database that you make first
 # safe_in: "production: once each migration is compared with the schema"
 # applied: no matter where
@@ -39,36 +39,68 @@ laptop.rows("delete from django_migrations where app = 'library' and name >= '00
 careless = laptop.clone("careless")
 hasty = laptop.clone("hasty")
 
+# %% [markdown]
+# The deploy runs `migrate`. It stops at a migration that ran long ago:
+
+# %% tags=["setup"]
+laptop.run("python manage.py migrate", fails='table "library_genre" already exists')
+
+# %% [markdown]
+# When the first migration without a row adds a nullable column, the message names the column:
+
+# %% tags=["setup"]
+other = Sandbox("other")
+other.rows("delete from django_migrations where app = 'lending' and name >= '0005'")
+other.run("python manage.py migrate", fails="duplicate column name: returned_on")
+
 # %% tags=["before"]
 laptop.chain("library")
 
 # %% [markdown]
 # ## Is this your case?
 #
-# `migrate` stops at a migration that ran long ago.
-
-# %%
-laptop.run("python manage.py migrate", fails='table "library_genre" already exists')
-
-# %% [markdown]
-# It stopped at the first one. On SQLite and PostgreSQL a migration is one transaction, so it changed
-# nothing; MariaDB keeps the half that ran (measured there, not on this page). If your output has `Applying … OK` for an old
-# migration above the error, that one **ran a second time and may have reset a column**, as under
-# [What not to do](#what-not-to-do).
+# `migrate` stopped at a migration that ran on this database long ago. (PostgreSQL says
+# `relation "library_genre" already exists`; seen there, not on this page.)
+# **Do not run it again.** Read what it printed above the error:
 #
-# PostgreSQL says `relation "library_genre" already exists` (seen there, not on this page). When the
-# first migration without a row adds a nullable column, the message names the column:
+# - **`OK` after an old migration**: stop. It ran a second time. On SQLite that one
+#   [dropped every column added later](recorded-but-never-ran.md#what-not-to-do) to the tables that it
+#   built again. Do not fake. Restore the backup from before the deploy, then come back.
+# - **No `OK`, or after new ones only**: on SQLite and PostgreSQL the one that stopped changed nothing,
+#   because a migration is one transaction. With `atomic = False`, or on MariaDB (measured there, not
+#   on this page), the half that ran stays: [A migration stopped half-way](half-applied.md).
+# - **The migration that stopped is new here**: did it fail here before? Then it
+#   [stopped half-way](half-applied.md). Did it run here under another number? Then it
+#   [was renumbered](../conflicts/applied-then-rebased.md). Did a branch that you left make the same?
+#   Then [the database kept it](ghost-migration.md). Else
+#   [somebody changed the schema with SQL](schema-changed-by-hand.md).
+# - **The tables are older than the app's migrations**: read
+#   [Your database had tables before it had migrations](fake-initial.md).
+# - **Somebody typed `--fake`**: [it marked more than it should](faked-too-much.md), or it went
+#   backwards, as [below](#what-not-to-do).
+# - **The error names a squash**: read
+#   [migrate runs the squash on tables that exist](../squashing/originals-deleted-too-early.md).
+# - **You deleted the files and made new ones**: read
+#   [Migration files were deleted or are a mess](../reset/reset-history-keep-data.md).
+#
+# This mends one database. No file changes and there is nothing to push; look at each of the others
+# by itself, because each has its own history.
+#
+# ## Fix it
+#
+# **An old migration said `OK` above the error? Stop here and restore the backup.**
+#
+# Stop what writes to the database and copy it: on SQLite the file, elsewhere with the database's
+# own tool.
 
-# %%
-other = Sandbox("other")
-other.rows("delete from django_migrations where app = 'lending' and name >= '0005'")
-other.run("python manage.py migrate", fails="duplicate column name: returned_on")
+# %% tags=["fix"]
+laptop.run("cp db.sqlite3 ../before.sqlite3")
 
 # %% [markdown]
 # The plan names what has no row, and changes nothing:
 
-# %%
-laptop.run("python manage.py migrate --plan")
+# %% tags=["fix"]
+planned = laptop.run("python manage.py migrate --plan")
 
 # %% [markdown]
 # Take them one by one, oldest first: is its *whole* effect in the database? `0004` makes two
@@ -82,38 +114,24 @@ there = laptop.rows(
 )
 
 # %% [markdown]
-# `0005` makes `title` 200 characters long. It is. `0006` adds an index. There is none:
+# For a column, `sqlmigrate` on SQLite may print a whole new table: look only at the column. `0005`
+# makes `title` 200 characters long. It is. `0006` adds an index. There is none:
 
 # %%
 title = laptop.rows("select type from pragma_table_info('library_book') where name = 'title'")
 index = laptop.rows("select name from sqlite_master where name = 'library_book_title'")
 
 # %% [markdown]
-# - **The migration is new**, and another branch or somebody's SQL made the table: compare it in the
-#   same way. If it came from a branch, read [ghost migration](ghost-migration.md).
-# - **Only a part of one is there**: do not fake it, or the rest never comes. Complete it by hand,
-#   or take the part away. The rows that a `RunPython` writes are part of its effect.
-# - **The error names a squash**: read
-#   [Squash in two releases](../squashing/squash-in-two-releases.md).
-# - **You deleted the files and made new ones**: read
-#   [Reset the history, keep the data](../reset/reset-history-keep-data.md).
+# **Only a part is there? Do not fake it: the rest never comes.**
+# [Complete it, or take the part away](half-applied.md).
 #
-# This mends one database. No file changes and there is nothing to push; look at each of the others
-# by itself, because each has its own history.
+# A `RunPython` is in no schema; look for what it did to the rows. If you cannot see it: is a later
+# migration that depends on it in the schema? Then it ran. Else ask the deploy log or a backup.
+# **Unsure whether a `RunPython` ran? Never run it a second time.**
 #
-# ## Fix it
-#
-# Stop what writes to the database and copy it: on SQLite the file, elsewhere with the database's
-# own tool.
-
-# %% tags=["fix"]
-laptop.run("cp db.sqlite3 ../before.sqlite3")
-
-# %% [markdown]
 # **Fake only what you have compared and found whole.** Record the first, without running it.
-# **`--fake` also records every earlier one that has no row**,
-# and goes backwards when the target is recorded already. So name them one at a time, oldest first,
-# and look at what is left after each.
+# **`--fake` records every earlier one without a row too, and goes backwards to a recorded one.**
+# So name them one at a time, oldest first, and look at what is left after each.
 
 # %% tags=["fix"]
 laptop.run("python manage.py migrate library 0004 --fake")
@@ -132,6 +150,7 @@ last = laptop.run("python manage.py migrate --plan")
 
 # %% [markdown]
 # Stop here: the index is not there. Apply the rest for real.
+# **Run this only if `migrate --plan` names nothing that the database has.**
 
 # %% tags=["fix"]
 laptop.run("python manage.py migrate")
@@ -182,8 +201,8 @@ reset = careless.rows("select title, isbn, copies from library_book order by id 
 # on this page). The advice is right in one case: the schema is exactly at `0001`, and no applied
 # migration of another app depends on this one.
 #
-# **A bare `migrate --fake`** records everything that is left, in every app. `migrate --check` is
-# content, and the index never comes:
+# **A bare `migrate --fake`** records everything that is left, in every app. `migrate --check` finds
+# nothing to do, and the index never comes:
 
 # %%
 hasty.run("python manage.py migrate --fake")
@@ -218,6 +237,8 @@ hasty.chain("library")
 
 # %% tags=["check"]
 assert now == books, "the fix changes no row"
+assert planned.count("library.000") == 3, "the plan names what has no row"
+assert "new__library_book" in laptop.run("python manage.py sqlmigrate library 0005"), "for a column"
 assert [len(there), len(title), len(index)] == [5, 1, 0], "two are done, one is not"
 assert all(sql in wanted for (sql,) in there), "0004 is there whole"
 assert "0005" in left, "each migration is faked by itself"
@@ -240,3 +261,16 @@ exact.rows("delete from django_migrations where app = 'library'")
 exact.run("python manage.py migrate library 0001 --fake --verbosity 0")
 exact.run("python manage.py migrate --verbosity 0")
 assert exact.chain().whole, "the schema stood at 0001, and no other app was applied"
+
+# %% tags=["check"]
+# OK above the error: what ran a second time has dropped the column that was added later.
+ran = Sandbox("ran")
+copies = "    copies = models.PositiveIntegerField(default=1)\n"
+ran.replace("library/models.py", copies, copies + "    shelf = models.TextField(null=True)\n")
+ran.run("python manage.py makemigrations library --name book_shelf --verbosity 0")
+ran.run("python manage.py migrate --verbosity 0")
+ran.rows("delete from django_migrations where app = 'library' and name >= '0002'")
+ran.rows("delete from django_migrations where app = 'lending'")
+printed = ran.run("python manage.py migrate library", fails='table "library_genre" already exists')
+assert "0002_book_isbn... OK" in printed, "it ran again"
+assert ran.rows("select 1 from pragma_table_info('library_book') where name = 'shelf'") == []

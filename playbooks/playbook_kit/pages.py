@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from typing import Any
 
-from .chain import Chain
-from .drawing import draw_chain, draw_graph
-from .events import Query, Table
-from .graph import Graph
+from .blocks import block, drawn_once, fence, figure
 from .results import Result
 from .short import short_version
 from .source import Cell
 
-Shown = dict[str, Any]
 DATABASES = {"SQLite": "sqlite"}
 
 
 def page(result: Result) -> str:
     """The whole page of a situation, in the fixed order of DESIGN §5, or of a comparison."""
     parts = _comparison(result) if result.header.answer else _situation(result)
-    return "\n\n".join(part for part in parts if part) + "\n"
+    return drawn_once("\n\n".join(part for part in parts if part) + "\n")
 
 
 def _situation(result: Result) -> list[str]:
@@ -58,16 +53,6 @@ def _comparison(result: Result) -> list[str]:
     ]
 
 
-def fence(text: str, *classes: str, title: str = "") -> str:
-    """A fenced block; its fence is longer than any in the text."""
-    mark = "```"
-    while mark in text:
-        mark += "`"
-    options = " ".join(f".{name}" for name in classes)
-    titled = f' title="{html.escape(title)}"' if title else ""
-    return f"{mark} {{ {options}{titled} }}\n{text.rstrip()}\n{mark}"
-
-
 def _front(result: Result) -> str:
     import json
 
@@ -101,7 +86,7 @@ def _before_after(result: Result) -> str:
     columns = []
     for tag in ("before", "after"):
         figures = "\n".join(
-            _figure(shown) for shown in result.shown(tag=tag) if shown["kind"] in ("chain", "graph")
+            figure(shown) for shown in result.shown(tag=tag) if shown["kind"] in ("chain", "graph")
         )
         columns.append(f'<div class="{tag}">\n<p>{tag.capitalize()}</p>\n{figures}\n</div>')
     return '<div class="before-after">\n' + "\n".join(columns) + "\n</div>"
@@ -148,7 +133,7 @@ def _cells(cells: Iterable[Cell]) -> list[str]:
             parts.append(cell.source)
         # The graph after the fix stands at the top; its chain, the proof, is shown again.
         seen = ("graph",) if cell.tag == "after" else ()
-        parts += [_block(shown) for shown in cell.shown if shown["kind"] not in seen]
+        parts += [block(shown) for shown in cell.shown if shown["kind"] not in seen]
     return parts
 
 
@@ -157,57 +142,8 @@ def _told(cells: Iterable[Cell]) -> list[str]:
     parts = []
     for cell in cells:
         parts += [cell.source] if cell.kind == "markdown" else []
-        parts += [_block(shown) for shown in cell.shown if shown["kind"] == "table"]
+        parts += [block(shown) for shown in cell.shown if shown["kind"] == "table"]
     return parts
-
-
-def _block(shown: Shown) -> str:
-    kind, place = shown["kind"], shown.get("place", "")
-    if kind in ("chain", "graph"):
-        return _figure(shown)
-    if kind == "command":
-        return _command(shown)
-    if kind == "table":
-        return _table(shown)
-    if kind == "edit":
-        return fence(shown["diff"], "diff", title=f"{place} · {shown['path']}")
-    if kind == "file":
-        language = "python" if shown["path"].endswith(".py") else "text"
-        return fence(shown["text"], language, title=f"{place} · {shown['path']}")
-    if kind == "query":
-        query = Query(place, shown["sql"], tuple(shown["columns"]), tuple(shown["rows"]))
-        sql = fence(f"{query.sql};", "text", "query", title=f"{place} · python manage.py dbshell")
-        if not query.columns:
-            return sql
-        return f"{sql}\n\n{fence(query.table(), 'text', 'output', 'no-copy')}"
-    return fence(shown["text"], "text", "output", "no-copy")
-
-
-def _table(shown: Shown) -> str:
-    table = Table(shown["place"], tuple(shown["columns"]), tuple(map(tuple, shown["rows"])))
-    label = html.escape(f"{table.place}, scrolls sideways")
-    opening = f'<div class="scrolls" tabindex="0" role="group" aria-label="{label}" markdown="1">'
-    return f"{opening}\n\n{table.markdown()}\n\n</div>"
-
-
-def _command(shown: Shown) -> str:
-    parts = [fence(shown["line"], "text", "command", title=shown["place"])]
-    if shown["answers"]:
-        typed = ", then ".join(f"`{answer}`" for answer in shown["answers"])
-        parts.append(f"It asks. The answer here is {typed}.")
-    if shown["code"]:
-        output = shown["output"] or "(no output)"
-        title = f"exit code {shown['code']}"
-        parts.append(fence(output, "text", "output", "failed", "no-copy", title=title))
-    elif shown["output"].strip():
-        parts.append(fence(shown["output"], "text", "output", "no-copy"))
-    return "\n\n".join(parts)
-
-
-def _figure(shown: Shown) -> str:
-    if shown["kind"] == "chain":
-        return draw_chain(Chain.from_dict(shown))
-    return draw_graph(Graph.from_dict(shown))
 
 
 def _run_it(result: Result) -> str:

@@ -7,7 +7,7 @@
 #   not build on it, so it stays in the schema. Nothing is lost yet; going further back would lose
 #   data on both sides.
 # broken: [files-history, history-schema]
-# data: "may be lost: what the columns hold that you take back"
+# data: "may be lost: what the dropped columns hold"
 # undo: put back the copy; or migrate forward, and the column comes back without its values
 # safe_in: "production: for the database of a release that goes back"
 # applied: no matter where
@@ -96,7 +96,7 @@ production.run("python manage.py migrate --check")
 production.run(INSERT, fails="NOT NULL constraint failed: library_book.language")
 
 # %% [markdown]
-# What went wrong, once more with the files of release 2. The first command takes back the merge,
+# What went wrong, on a copy with the files of release 2. The first command takes back the merge,
 # which is empty. Naming the other side as well takes back what builds on that name, and no more: the
 # first migration of that side stays.
 
@@ -106,16 +106,17 @@ careless.run("python manage.py migrate library 0007_book_language")
 careless.run("python manage.py showmigrations library | grep 000[789]")
 
 # %% [markdown]
-# - **You have not gone back yet**: start at “Back to release 2”, it is the same.
+# - **You have not gone back yet**: start at “Fix it”; the steps are the same.
 # - **You left a branch, and there is no merge**: read
-#   [You switched branch](../mismatch/ghost-migration.md).
+#   [You switched branch and the database kept a column](../mismatch/ghost-migration.md).
 # - **Many databases have release 2**: go forward instead, see
-#   [A migration must leave main](pulled-from-main.md).
-# - **The plan says `IRREVERSIBLE`**: read [The way back is closed](irreversible.md).
+#   [A migration must leave main, others have applied it](pulled-from-main.md).
+# - **The plan says `IRREVERSIBLE`**: read
+#   [migrate stops on the way back: not reversible](irreversible.md).
 #
 # ## Fix it
 #
-# Stop everything that writes. **What the columns hold that go is lost: copy the database first.**
+# **What the dropped columns hold is lost: stop all writes, then copy the database.**
 
 # %% tags=["fix"]
 production.run("cp db.sqlite3 ../before.sqlite3")
@@ -129,10 +130,9 @@ production.run("cp db.sqlite3 ../before.sqlite3")
 production.run("git switch --quiet main")
 
 # %% [markdown]
-# Put the side that goes on top of the side that stays: the first migration of the one gets the last
-# migration of the other as its parent. Both are applied, so Django takes
-# [either order](../mismatch/history-out-of-order.md). It must be a merge of different fields or
-# models. **Do not commit this edit.**
+# Make the side to be removed a child of the side that stays: the first migration of the one gets
+# the last migration of the other as its parent. Both are applied, so Django takes either order.
+# **Do this only if the two sides change different fields or models. Do not commit this edit.**
 
 # %% tags=["fix"]
 production.replace(
@@ -140,10 +140,15 @@ production.replace(
 )
 
 # %% [markdown]
-# **Read the plan: it must name all of the side that goes, and nothing of the side that stays.**
+# Look first. This changes nothing.
 
 # %% tags=["fix"]
 plan = production.run("python manage.py migrate library 0007_author_country --plan")
+
+# %% [markdown]
+# **Go on only if this plan names all of the side to be removed, and nothing of the other.**
+
+# %% tags=["fix"]
 production.run("python manage.py migrate library 0007_author_country")
 
 # %% [markdown]
@@ -154,7 +159,8 @@ production.run("git restore library/migrations && git switch --quiet --detach re
 
 # %% [markdown]
 # Each database that has applied release 2 needs the same. `main` still holds release 2: before the
-# next deploy, see [A migration must leave main](pulled-from-main.md).
+# next deploy, see
+# [A migration must leave main, others have applied it](pulled-from-main.md).
 #
 # ## Make sure
 #
@@ -170,8 +176,8 @@ kept = production.rows("select name, country from library_author order by id lim
 # %% [markdown]
 # ## Undo it
 #
-# Put the copy back. Or go forward to release 2 again: then the columns come back with their
-# defaults.
+# Go to the code of release 2 and migrate: the columns come back with their defaults. Their values
+# are in the copy.
 
 # %%
 undone = production.clone("undone")

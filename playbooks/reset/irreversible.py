@@ -89,9 +89,9 @@ production.chain("library")
 # ## Is this your case?
 #
 # `migrate` names the operation that has no way back, in Python code as
-# `<RunPython <function strip at 0x…>>` (seen, not on this page: the number is new each time). Look
-# at the lines above the error: here they say `Unapplying library.0009_book_note... OK`. That column
-# is gone, with the notes in it. The code of the release is still there, and asks for it:
+# `<RunPython <function strip at 0x…>>` (not run here; the address differs each time). Look at the
+# lines above the error: here they say `Unapplying library.0009_book_note... OK`. That column is
+# gone, with the notes in it. The code of the release is still there, and asks for it:
 
 # %%
 production.run(READ, fails="no such column: library_book.note")
@@ -135,14 +135,13 @@ hidden.run("python manage.py migrate library 0006", fails="You cannot reverse th
 # - **They cannot, and the old code needs them**: there is no way back. Stay on the release, or put
 #   back a backup from before it.
 #
-# Another page is yours if the migration is [not pushed yet](undo-unpushed.md), if there is
-# [a merge](back-through-a-merge.md) on the way, or if
-# [the file must leave `main`](pulled-from-main.md) too.
+# Is it not pushed? Read [Take back a migration that you have not pushed](undo-unpushed.md). Is a
+# merge on the way? Read [Rolling back undid the merge and nothing else](back-through-a-merge.md).
 #
 # ## Fix it
 #
 # **Can you stay on the release? Then `python manage.py migrate` is the whole fix.**
-# **To go back loses what the new columns hold.** Copy the database first.
+# **Going back loses what the new columns hold: stop all writes, then copy the database.**
 
 # %% tags=["fix"]
 production.run("cp db.sqlite3 ../before.sqlite3")
@@ -156,7 +155,8 @@ production.run("cp db.sqlite3 ../before.sqlite3")
 laptop.replace(ROOM, 'copies + 1")]', 'copies + 1",\n        ' + BACK + ")]")
 
 # %% [markdown]
-# Where the hyphens stood is not known any more. The old code does without.
+# Where the hyphens stood is not known any more. The old code works without them. **Write `noop` only
+# if the old code works with the new values.**
 
 # %% tags=["fix"]
 laptop.replace(
@@ -176,11 +176,13 @@ production.run("git pull --quiet")
 
 # %%
 lazy = production.clone("lazy")
+
+# %% tags=["fix"]
 clear = production.run("python manage.py migrate library 0006 --plan")
 
 # %% [markdown]
-# **The plan must not say IRREVERSIBLE any more.** Go back with the code of the release: only it has
-# the files.
+# **Go on only if this plan says IRREVERSIBLE nowhere.** Go back with the code of the release: only
+# it has the files. Try it on a copy of the database first: rows may have changed since.
 
 # %% tags=["fix"]
 production.run("python manage.py migrate library 0006")
@@ -192,6 +194,10 @@ production.run("python manage.py migrate library 0006")
 production.run("git switch --quiet --detach release-1")
 
 # %% [markdown]
+# Each database that has applied the release needs the same. `main` still holds the release: before
+# the next deploy, read
+# [A migration must leave main, others have applied it](pulled-from-main.md).
+#
 # ## Make sure
 #
 # Old code, old schema, and the copies are counted as before. Lost are the note and the hyphens.
@@ -237,7 +243,7 @@ nothing_undone = lazy.rows(BOOKS)
 # %% [markdown]
 # ## Why it happens
 #
-# Django can turn `AddField` round by itself, because the operation says all that it did. SQL and
+# Django can reverse `AddField` by itself, because the operation says all that it did. SQL and
 # Python it cannot read. On the way back each migration is a step of its own: what was taken back
 # stays so when the next step stops. So all links of [the chain](../../guide/the-chain.md) hold
 # wherever you stop. What does not fit any more is the running code, and the data.
@@ -246,11 +252,10 @@ nothing_undone = lazy.rows(BOOKS)
 #
 # Write the way back when you write the way forward. In CI, after `migrate`, this line fails on an
 # operation of the app without a way back, also on a hidden one. It does not see a `noop` that
-# should be more. **Never run it anywhere but in CI: it drops the tables**,
-# [of other apps too](reset-one-app.md).
+# should be more.
 #
 # ```bash
-# python manage.py migrate library zero
+# python manage.py migrate library zero  # CI only: this drops tables
 # ```
 #
 # ## Run it yourself

@@ -55,6 +55,7 @@ branch = laptop.clone("branch")
 laptop.run("git push --quiet")
 production.run("git pull --quiet --no-rebase")
 early = production.clone("early")
+rebuilt = production.clone("rebuilt")
 late = colleague.clone("late")
 late.run("git remote set-url origin ../branch")
 books = production.rows("select id, title, copies from library_book order by id")
@@ -66,31 +67,40 @@ production.chain("library")
 # ## Is this your case?
 #
 # On your machine all is well, and a new database is right. In production the column is still there.
-# `migrate` does not see it, and each insert fails:
+# `migrate` finds nothing to do, and each insert fails:
 
 # %%
-production.run("python manage.py migrate")
+production.run("python manage.py migrate --check")
 production.run(INSERT, fails="NOT NULL constraint failed: library_book.pages")
 
 # %% [markdown]
+# **On SQLite, do not run `migrate` now: a pending migration of the same table drops the column.**
+#
+# - **That has happened, the column is gone**: its values are in a backup only. On that database, run
+#   `python manage.py migrate library --prune` before it gets the fix. It deletes the row, and every
+#   other row of the app whose file is gone.
 # - **Not reverted yet**: do not revert. Begin with the edit of `models.py` below.
-# - **Not pushed**: read [Take back a migration that was never pushed](undo-unpushed.md).
+# - **Not pushed**: read [Take back a migration that you have not pushed](undo-unpushed.md).
 # - **Pushed, and nobody has applied it**: the revert is enough, once your own database has migrated
 #   back. You see that here on your laptop.
 # - **Only its branch was left, `main` never had it**: read
-#   [You switched branch](../mismatch/ghost-migration.md).
+#   [You switched branch and the database kept a column](../mismatch/ghost-migration.md).
 #
 # ## Fix it
 #
 # Go forward: keep the migration, and take its effect back in a new one. That fits every database,
 # whether it has applied the first one or not, and nobody has to do anything but `migrate`. First
-# take back the revert, so that all databases and all files meet again.
+# take back the revert, so that all databases and all files meet again. **Not reverted yet? Begin with
+# the edit of `models.py`.** **Does the migration fail or do harm where it has not run? Then read “The
+# file cannot stay”.**
 
 # %% tags=["fix"]
 laptop.run("git revert --no-commit ':/No pages' && git commit --quiet --message 'Pages are back'")
 
 # %% [markdown]
-# Remove the field, and let Django write the migration.
+# **Has `main` had migrations of this app since the revert? Then merge before you remove the field.**
+# [Two branches added a migration to the same app](../conflicts/two-leaf-nodes.md) shows how. Then
+# remove it, and let Django write the migration.
 
 # %% tags=["fix"]
 laptop.replace(
@@ -116,7 +126,7 @@ production.run("git pull --quiet --no-rebase && python manage.py migrate")
 
 # %% [markdown]
 # The others pull and migrate as on any day: your colleague, who has never seen the revert, and you,
-# who had migrated back.
+# who had migrated back. Copy first where the values matter.
 
 # %%
 colleague.run("git pull --quiet --no-rebase && python manage.py migrate")
@@ -125,28 +135,35 @@ laptop.run("python manage.py migrate")
 # %% [markdown]
 # ### The file cannot stay
 #
-# It stops on databases that have not applied it, or does harm there. Make a list of the databases
-# that have it. **Each must migrate back by itself, before it gets the revert.** This one still has the
-# file. Read the plan: migrations built on this one go too, with their data.
+# Sometimes the migration itself fails, or does harm, where it has not run yet. Then make a list of
+# the databases that have it. **Each must migrate back by itself, before it gets the revert.** This one
+# still has the file. **Read the plan first: migrations built on this one go too, with their data.**
 
 # %%
 late.run("cp db.sqlite3 ../before-late.sqlite3 && python manage.py migrate library 0006 --plan")
+
+# %%
 late.run("python manage.py migrate library 0006")
 late.run("git pull --quiet --no-rebase && python manage.py migrate --check")
 
 # %% [markdown]
-# This one has the revert already. It takes the commit before it, migrates back, and returns. (Has it
-# applied newer migrations of `main`? [Those go first](../mismatch/ghost-migration.md).)
+# This one has the revert already: check out the commit before the revert, migrate back, return.
+# **Only if it has applied no newer migration of `main`; else take those back first**, as in
+# [You switched branch and the database kept a column](../mismatch/ghost-migration.md).
 
 # %%
-early.run("cp db.sqlite3 ../before-early.sqlite3 && git switch --quiet --detach HEAD~1")
+early.run("cp db.sqlite3 ../before-early.sqlite3")
+early.run("git switch --quiet --detach 'HEAD^{/No pages}~1'")
+early.run("python manage.py migrate library 0006 --plan")
+
+# %%
 early.run("python manage.py migrate library 0006")
 early.run("git switch --quiet main")
 
 # %% [markdown]
 # Ask each database on the list: the answer must be empty. No command of Django shows a row without
-# a file. A branch that builds on the migration needs
-# [another parent](../conflicts/missing-parent.md).
+# a file without deleting it. A branch that builds on the migration needs another parent:
+# [A migration names a parent that is gone](../conflicts/missing-parent.md).
 
 # %%
 left = early.rows("select name from django_migrations where name = '0007_book_pages'")
@@ -166,12 +183,13 @@ production.run(INSERT)
 # %% [markdown]
 # ## Undo it
 #
-# Migrate back while the file is there, then take the commit before it: the column is there, with the
-# default. Or put the copy back, with the same commit.
+# Migrate back while the file is there, then check out the commit before the removal: the column is
+# there, with the default. Or put the copy back, with the same commit.
 
 # %%
 undone = production.clone("undone")
-undone.run("python manage.py migrate library 0007 && git switch --quiet --detach HEAD~1")
+undone.run("python manage.py migrate library 0007")
+undone.run("git switch --quiet --detach 'HEAD^{/Remove pages}~1'")
 default = undone.rows("select title, pages from library_book where title = 'Emma'")
 undone.run("cp ../before.sqlite3 db.sqlite3 && python manage.py migrate --check")
 copied = undone.rows("select title, pages from library_book where title = 'Emma'")
@@ -197,7 +215,8 @@ forced.run("git pull --quiet --no-rebase && ls library/migrations/0007*")
 
 # %% [markdown]
 # **Do not put a corrected migration into `main` under the old name** either: databases that have
-# applied the first one [skip the second](../mismatch/name-reused.md).
+# applied the first one skip the second:
+# [A new migration took an old name and never ran](../mismatch/name-reused.md).
 #
 # ## Why it happens
 #
@@ -230,6 +249,13 @@ assert copied == [("Emma", 474)], "the copy does"
 for chain in [place.chain() for place in (production, colleague, laptop, late, early, branch)]:
     assert chain.whole, f"{chain.place} is whole"
     assert not chain.pending, f"{chain.place} has nothing to apply"
+rebuilt.replace("library/models.py", "isbn =", 'shelf = models.TextField(default="")\n    isbn =')
+rebuilt.run("python manage.py makemigrations library --name book_shelf --verbosity 0")
+rebuilt.run("python manage.py migrate --verbosity 0")
+columns = rebuilt.rows("select name from pragma_table_info('library_book')")
+assert ("pages",) not in columns, "another migration of the table has dropped the column"
+rebuilt.run("python manage.py migrate library --prune --verbosity 0")
+assert rebuilt.chain().whole, "without the row, this database is whole"
 branch.run(
     'git diff --exit-code --no-renames --diff-filter=D --name-only origin/main... -- "*/migrations/*"',
     fails="library/migrations/0007_book_pages.py",

@@ -1,5 +1,5 @@
 # ---
-# title: The migration files are a mess, the data matters
+# title: "Migration files deleted or in a mess: keep the data"
 # symptoms:
 #   - >-
 #     NodeNotFoundError: Migration library.0004_genre dependencies reference nonexistent
@@ -70,13 +70,14 @@ laptop.run("python manage.py dumpdata > ../before.json")
 # **Which apps?** Those whose files go, and every app whose migrations depend on one of them. Here
 # these are `library` and `lending`.
 #
-# **Does nothing in the database matter?** Then delete it together with the files, and run
-# `makemigrations library lending` and `migrate`.
+# **Does nothing in the database matter?** [Throw it away](reset-throwaway-database.md), and keep or
+# fetch the files. If they are gone for good, every other database still needs this page.
 #
 # **Another page is yours** if the files load and only rows are left over
 # ([ghost migration](../mismatch/ghost-migration.md)), if
 # [a table already exists](../mismatch/table-already-exists.md), or if a database is shared or in
-# production: there you [squash](../squashing/squash-in-two-releases.md).
+# production: get the files back, then [squash](../squashing/squash-in-two-releases.md) or
+# [reset databases that stay](reset-live-databases.md).
 #
 # ## Fix it
 #
@@ -104,7 +105,7 @@ laptop.run('cat library/migrations/0*.py lending/migrations/0*.py | grep "migrat
 # no such rows: it can go. What every new database needs, such as first rows, an index or a trigger
 # in SQL, you copy into a migration after the new first one.
 #
-# Now delete the files, but not `__init__.py`.
+# Now delete the files, but not `__init__.py`. **Files that Git does not have: copy them away first.**
 
 # %% tags=["fix"]
 laptop.run("rm library/migrations/0*.py lending/migrations/0*.py")

@@ -1,5 +1,5 @@
 # ---
-# title: One new initial migration for databases that stay
+# title: Reset the migration files and keep production's data
 # symptoms:
 #   - "no such column: lending_loan.returned_on"
 # cause: >-
@@ -8,7 +8,7 @@
 #   Django says that anything is wrong.
 # broken: [files-history, history-schema]
 # data: untouched
-# undo: git revert and `migrate --fake`, until a newer migration is applied; or the copy
+# undo: git revert and `migrate --fake` for each app, until a newer migration is applied; or the copy
 # safe_in: "production: if you can reach every database"
 # applied: elsewhere too
 # databases: [SQLite]
@@ -21,6 +21,7 @@ from playbook_kit import Sandbox
 laptop = Sandbox("laptop")
 staging = Sandbox("staging")
 production = Sandbox("production")
+PENDING = 'python manage.py showmigrations --plan | grep "\\[ \\]"'
 PRUNE = (
     "python manage.py migrate library --prune -v 0 && python manage.py migrate lending --prune -v 0"
 )
@@ -36,8 +37,7 @@ staging.run("python manage.py migrate lending 0004 --verbosity 0")
 
 # %% tags=["setup"]
 laptop.run("rm library/migrations/0*.py lending/migrations/0*.py")
-laptop.run("python manage.py makemigrations library lending --verbosity 0")
-laptop.run("python manage.py migrate --verbosity 0")
+laptop.run("python manage.py makemigrations library lending -v 0 && python manage.py migrate -v 0")
 laptop.run("git add . && git commit --quiet --message 'Start migrations anew'")
 branch = laptop.clone("branch")
 laptop.run("git push --quiet")
@@ -45,6 +45,7 @@ for place in (staging, production):
     place.run("git pull --quiet --no-rebase")
 forgotten = staging.clone("forgotten")
 careless = staging.clone("careless")
+pruned = production.clone("pruned")
 
 # %% tags=["before"]
 staging.chain("lending")
@@ -63,20 +64,21 @@ staging.run("python manage.py dumpdata lending > ../loans.json", fails="no such 
 # Production works, with a row left for each file that is gone.
 #
 # - **You have not pushed a reset yet**: nothing is broken. Start at “Fix it”, without the revert.
-# - **You can squash**: [squash in two releases](../squashing/squash-in-two-releases.md) instead. Then
-#   no history is rewritten by hand. [Which of the two?](../squashing/squash-or-reset.md)
+# - **You can squash**: [squash in two releases](../squashing/squash-in-two-releases.md) instead.
+#   [Which of the two?](../squashing/squash-or-reset.md)
 # - **You cannot reach every database**, such as those of your users: only a squash is possible.
 # - **All databases are for development**: read
-#   [The files are a mess](reset-history-keep-data.md), or
+#   [Migration files were deleted or are a mess](reset-history-keep-data.md), or
 #   [throw the database away](reset-throwaway-database.md).
-# - **Apps outside the reset depend on these**: read [Reset one app](reset-one-app.md) as well.
+# - **Apps outside the reset depend on these**: reset them too, in the same commands, or squash.
 #
 # ## Fix it
 #
 # ### Take the files back
 #
-# With the old files, each database can go on. **Not pushed a reset yet? Then leave the revert out.**
-# The tag is for backups, and for databases that you forget: they pass through it later.
+# With the old files, a database that has only fetched the reset can go on. **Not pushed a reset yet?
+# Then leave the revert out.** The tag is for backups, and for databases that you forget: they pass
+# through it later.
 
 # %% tags=["fix"]
 laptop.run(
@@ -91,33 +93,52 @@ laptop.run("git tag old-migrations && git push --quiet origin main old-migration
 # ### Bring every database to the same point
 #
 # The new files stand for the last of the old ones, so each database must get there first. Make a list:
-# production, staging, each laptop.
+# production, staging, each laptop. Copy each, and look before you migrate.
 
 # %% tags=["fix"]
 for place in (staging, production):
-    place.run("git pull --quiet --no-rebase && python manage.py migrate --verbosity 0")
+    place.run(
+        f"cp db.sqlite3 ../{place.name}-old.sqlite3 && git pull --quiet --no-rebase"
+        " && python manage.py migrate --plan"
+    )
+
+# %% [markdown]
+# **Does a plan name a column or a table that exists? Do not migrate that database.** Rows of its
+# history were deleted or pruned. On SQLite, `migrate` prints `OK`, and
+# [sets the column to its default](reset-history-keep-data.md#what-not-to-do) in each row. Put back a
+# copy from before. Without one, record the old names of each app, up to the last one whose work is
+# there: `migrate library 0006 --fake`. Does a command say `InconsistentMigrationHistory`?
+# [Insert the rows](../mismatch/history-out-of-order.md). Then look at the plan again.
+
+# %% tags=["fix"]
+for place in (staging, production):
+    place.run("python manage.py migrate --verbosity 0")
 
 # %% [markdown]
 # ### Write the new files
 #
-# Look for what was written by hand; it is not written again.
-# [What of it to keep](reset-history-keep-data.md) is a question of its own.
+# What was written by hand, a `RunPython` or SQL, is not written again:
+# [find it, and copy what a new database needs](reset-history-keep-data.md#fix-it).
+#
+# Your own database must be at this point too, and the models as well: the new files are written from
+# them. This line stops before it deletes anything if one is not.
 
-# %%
-laptop.run('cat library/migrations/0*.py lending/migrations/0*.py | grep "migrations.Run"')
+# %% tags=["fix"]
+laptop.run(
+    "cp db.sqlite3 ../laptop-old.sqlite3 && python manage.py migrate --check"
+    " && python manage.py makemigrations --check --noinput"
+    " && rm library/migrations/0*.py lending/migrations/0*.py"
+)
 
 # %% [markdown]
 # All apps of the reset go in one command. **Give the new files a name that no database has recorded.**
 # A database that you forget then stops, instead of counting them as applied.
 
 # %% tags=["fix"]
-laptop.run("rm library/migrations/0*.py lending/migrations/0*.py")
-
-# %% tags=["fix"]
-laptop.run("python manage.py makemigrations library lending --name fresh_start")
+laptop.run("python manage.py makemigrations library lending --name fresh_start --verbosity 0")
 
 # %% [markdown]
-# Rehearse on a new database, and on your own, as below. Then push.
+# Rehearse on a new database, and on your own. Then push.
 
 # %%
 install = laptop.clone("new-install")
@@ -132,23 +153,29 @@ laptop.run("git add . && git commit --quiet --message 'Fresh start' && git push 
 # %% [markdown]
 # ### Rewrite the history, once on each database
 #
-# **Deploy nothing else until every database on the list has gone through this.** Copy it first.
+# **Deploy nothing else until every database on the list has gone through this.** Stop what writes.
+# **These lines go to each database of your list, one after the other.**
 
 # %% tags=["fix"]
 production.run("cp db.sqlite3 ../before.sqlite3")
 
 # %% [markdown]
-# The first half asks the old files whether anything is missing, and stops the line if so. Only then
-# the new files are recorded; `--fake-initial` looks at the names of tables only. **Each new migration
-# must say `FAKED`.**
+# The first half asks the old files whether anything is missing, and stops the line if so. You then
+# stand on the old files: look at `migrate --plan` as above, migrate there, and repeat the line.
 
 # %% tags=["fix"]
 TURN = (
     "git switch --quiet --detach old-migrations && python manage.py migrate --check"
     " && git switch --quiet main && git pull --quiet --no-rebase"
-    " && python manage.py migrate --fake-initial"
 )
-production.run(TURN)
+production.run(f"{TURN} && {PENDING}")
+
+# %% [markdown]
+# **Only if the list names the new migrations and nothing else, go on.** Each must now say `FAKED`.
+# Here `--fake-initial` looks at the names of tables only.
+
+# %% tags=["fix"]
+production.run("python manage.py migrate --fake-initial")
 
 # %% [markdown]
 # Remove the old rows: a later migration that takes one of these names would count as applied.
@@ -157,21 +184,19 @@ production.run(TURN)
 production.run(PRUNE)
 
 # %% [markdown]
-# The next database on the list gets the same, its copy too.
-
-# %%
-staging.run(f"cp db.sqlite3 ../staging.sqlite3 && {TURN} -v 0 && {PRUNE}")
-
-# %% [markdown]
 # ### A database that you forgot, or a backup
 #
-# It stops before it changes anything. Bring it to the tag, then do the same as above.
+# Its next deploy stops at the first new file. Copy it, look at the plan of the old files, and bring
+# it to their end. Then do as above.
 
 # %%
-forgotten.run("git pull --quiet --no-rebase")
-forgotten.run("python manage.py migrate", fails='table "library_author" already exists')
-forgotten.run("git switch --quiet --detach old-migrations && python manage.py migrate -v 0")
-forgotten.run(f"git switch --quiet main && python manage.py migrate --fake-initial -v 0 && {PRUNE}")
+forgotten.run(
+    "git pull --quiet --no-rebase && python manage.py migrate",
+    fails='table "library_author" already exists',
+)
+forgotten.run("cp db.sqlite3 ../old.sqlite3 && git switch --quiet --detach old-migrations")
+forgotten.run("python manage.py migrate --plan | grep lending")
+forgotten.run("python manage.py migrate -v 0")
 
 # %% [markdown]
 # ## Make sure
@@ -188,50 +213,45 @@ now = production.rows("select id, due_on, returned_on from lending_loan order by
 # %% [markdown]
 # ## Undo it
 #
-# As long as no newer migration is applied, record the old files again, and remove the new rows. Or
-# put the copy back.
+# As long as no newer migration is applied, take the old files back, and record them app by app:
+# without a name, `--fake` records what is pending in every app. Look at `migrate --plan` first: **it may
+# name the old migrations of these apps and nothing else.** Or put the copy back.
 
 # %%
 undone = production.clone("undone")
 copied = production.clone("copied")
-undone.run("git revert --no-commit HEAD && python manage.py migrate --fake --verbosity 0")
-undone.run(PRUNE)
-copied.run("git revert --no-commit HEAD && cp ../before.sqlite3 db.sqlite3")
+undone.run("git revert --no-commit ':/Fresh start'")
+undone.run("python manage.py migrate library --fake --verbosity 0")
+undone.run(f"python manage.py migrate lending --fake --verbosity 0 && {PRUNE}")
+copied.run("git revert --no-commit ':/Fresh start' && cp ../before.sqlite3 db.sqlite3")
 
 # %% [markdown]
 # ## What not to do
 #
-# **Do not run `--fake-initial` where you have not asked the old files first.** This is staging as it
-# was. All is green, and reading fails as before:
+# **Do not run `--fake-initial` where you have not asked the old files first.** All is green, and
+# reading fails as before:
 
 # %%
-careless.run("git pull --quiet --no-rebase && python manage.py migrate --fake-initial")
-careless.run("python manage.py migrate --check && python manage.py makemigrations --check")
+careless.run("git pull --quiet --no-rebase && python manage.py migrate --fake-initial -v 0")
+careless.run("python manage.py migrate --check && python manage.py makemigrations --check -v 0")
 careless.run("python manage.py dumpdata lending > ../loans.json", fails="no such column")
 
 # %% [markdown]
 # The tables have the right names, and Django looks no further. Nothing will ever add the column and
-# the two constraints that are missing. A second reader gets Ada's address:
-
-# %%
-careless.rows("insert into lending_reader (name, email) values ('Eve', 'ada@example.org')")
-twice = careless.rows("select name, email from lending_reader where email like 'ada%' order by id")
-
-# %% [markdown]
+# the two constraints that are missing.
+#
 # ## Why it happens
 #
 # Django knows a migration by its app and its name, and nothing else. `0001_initial` is recorded, so a
 # new file of that name counts as applied, whatever it holds. A new first migration says how the
-# schema looks at the end, and nothing on how an older database gets there. So the reset is right only
-# for databases that are at the end, and no command asks whether they are. On
+# schema looks at the end, and nothing on how an older database gets there. On
 # [the chain](../../guide/the-chain.md), files and history change together, for each database, and the
 # schema stays.
 #
 # ## Keep it from happening
 #
 # Squash while the list of migrations is short. In CI, this line fails on a branch that deletes a
-# migration of `main`, also on a reset that you want: then ask every database first. It does not see
-# what a database has applied.
+# migration of `main`. It does not see what a database has applied.
 #
 # ```bash
 # git diff --exit-code --no-renames --diff-filter=D --name-only origin/main... -- "*/migrations/*"
@@ -239,10 +259,12 @@ twice = careless.rows("select name, email from lending_reader where email like '
 #
 # ## Run it yourself
 #
-# Leave out `--name fresh_start`. All goes well until the database that you forgot: it no longer
-# stops, and the run does.
+# Leave out `--name fresh_start`. The run stops at production: its list of what is not recorded is
+# empty, because the new files count as applied.
 
 # %% tags=["check"]
+for place in (staging, forgotten):
+    place.run(f"{TURN} && python manage.py migrate --fake-initial -v 0 && {PRUNE}")
 before = copied.rows("select id, due_on, returned_on from lending_loan order by id")
 assert now == before, "every loan is as it was"
 names = "select app, name from django_migrations where app in ('library', 'lending') order by app"
@@ -253,8 +275,19 @@ for place in (laptop, staging, production, forgotten, install):
 for place in (undone, copied):
     assert place.chain().whole, f"{place.name} is whole with the old files"
     assert not place.chain().pending, f"{place.name} has nothing to apply"
-assert len(twice) == 2, "the wrong fix left out a constraint"
+assert not careless.chain().whole, "the wrong fix leaves staging as it was"
 branch.run(
     'git diff --exit-code --no-renames --diff-filter=D --name-only origin/main... -- "*/migrations/*"',
     fails="library/migrations/0002_book_isbn.py",
 )
+
+# %% tags=["check"]
+# A database whose old rows were pruned or deleted, with the old files again.
+pruned.run(f"{PRUNE} && git fetch --quiet --tags && git switch --quiet --detach old-migrations")
+pruned.run("python manage.py migrate --plan", fails="InconsistentMigrationHistory")
+pruned.rows("delete from django_migrations where app = 'lending'")
+lost = pruned.clone("lost")
+lost.run("python manage.py migrate library 0002")
+assert lost.rows("select distinct isbn from library_book") == [("",)], "a column is emptied"
+pruned.run("python manage.py migrate library --fake && python manage.py migrate lending --fake")
+assert pruned.chain().whole, "with the old names recorded nothing is lost"

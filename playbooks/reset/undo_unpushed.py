@@ -116,7 +116,8 @@ laptop.run("rm library/migrations/0007_language_or_none.py")
 committed.run("git restore library/migrations/0007_book_language.py")
 
 # %% [markdown]
-# If not, let Django write it again. Put the field back as it was; the schema tells how.
+# If not, let Django write it again. It must do all that the deleted file did; a `RunPython` is not
+# written again. Put the field back as it was; the schema tells how.
 
 # %%
 laptop.rows("select type, \"notnull\" from pragma_table_info('library_book') where name='language'")

@@ -1,15 +1,15 @@
 # ---
-# title: The originals were deleted before the squash was recorded
+# title: migrate runs the squash on tables that exist
 # symptoms:
 #   - "table \"lending_reader\" already exists"
 #   - >-
 #     Migration lending.0001_initial is applied before its dependency library.0001_squashed_0006
 #     on database 'default'.
 # cause: >-
-#   The squash has no `replaces` any more, and this database had not recorded it. Django takes the
-#   squash for a new migration and runs it on tables that exist. Where it stops, nothing is lost.
+#   The originals and `replaces` were deleted before this database recorded the squash. Django takes
+#   the squash for a new migration and runs it. Where it stops, nothing is lost.
 # broken: [files-history, history-schema]
-# data: "untouched: as long as `migrate` stops"
+# data: "untouched: as long as `migrate` stops; where it prints `OK`, columns may be reset"
 # undo: put the copy of the database back
 # safe_in: production
 # applied: "elsewhere too: the originals; this database has not recorded the squash"
@@ -58,13 +58,14 @@ branch = laptop.clone("branch")
 laptop.run("git push --quiet")
 
 # %% [markdown]
-# Production was up to date before release 1, and gets release 2 next.
+# Production was up to date before release 1, and gets release 2 next. Its deploy runs `migrate`.
 
 # %% tags=["setup"]
 loans = production.rows("select id, lent_on, due_on, returned_on from lending_loan order by id")
 behind = production.clone("behind")
 behind.run("python manage.py migrate lending 0004 --verbosity 0")
 production.run("git pull --quiet --no-rebase --tags")
+production.run("python manage.py migrate", fails='table "lending_reader" already exists')
 
 # %% tags=["before"]
 production.chain("lending")
@@ -72,14 +73,9 @@ production.chain("lending")
 # %% [markdown]
 # ## Is this your case?
 #
-# `migrate` stops at the squash. It changes nothing.
-
-# %%
-production.run("python manage.py migrate", fails='table "lending_reader" already exists')
-
-# %% [markdown]
-# `showmigrations` lists the squash as not applied, and as any other migration: a squash that still
-# has `replaces` would say `(7 squashed migrations)`. The history has the originals.
+# **Do not run `migrate` again to look**: a squash that creates no table
+# [does not stop](#what-not-to-do). `showmigrations` lists this squash as not applied, and as any other
+# migration: one that has `replaces` would say `(7 squashed migrations)`. The history has the originals.
 
 # %%
 production.run("python manage.py showmigrations lending")
@@ -88,10 +84,10 @@ production.rows("select name from django_migrations where app = 'lending' order 
 # %% [markdown]
 # - **`is applied before its dependency`**: another app needs the squash. The fix is the same.
 # - **`showmigrations` does not list the squash at all**: `replaces` is still there. Read
-#   [a squash that is applied in part](squash-applied-in-part.md).
+#   [migrate asks for makemigrations, which finds nothing](squash-applied-in-part.md).
 # - **The history has no row of the app**: read
-#   [the table already exists](../mismatch/table-already-exists.md).
-# - **`migrate` printed `OK`**, and the squash starts in the middle, at `0004`: columns may have been
+#   [migrate stops: the table already exists](../mismatch/table-already-exists.md).
+# - **`migrate` printed `OK`**, and the squash creates no table: columns may have been
 #   [reset](#what-not-to-do). Put your backup back, then do as below.
 #
 # ## Fix it
@@ -104,32 +100,42 @@ production.run("cp db.sqlite3 ../before.sqlite3")
 # %% [markdown]
 # Go to a commit that has the squash, `replaces` and the originals. There Django knows what the rows
 # mean: `migrate` runs the originals that are missing, if any, and records the squash.
+# **`release-1` is the last commit that has the squash, `replaces` and the originals.**
 
 # %% tags=["fix"]
-production.run("git switch --quiet --detach release-1 && python manage.py migrate")
+plan = production.run("git switch --quiet --detach release-1 && python manage.py migrate --plan")
 
-# %%
+# %% [markdown]
+# **Go on only if this plan does not name the squash.** It may name originals.
+
+# %% tags=["fix"]
+production.run("python manage.py migrate lending")
+
+# %% tags=["fix"]
 recorded = production.run("python manage.py showmigrations lending")
 
 # %% [markdown]
-# Return to the release that was to be deployed. **If the squash is not `[X]` now, stop here.**
+# Return to the release that was to be deployed.
+# **Go on only if `[X]` stands before the squash, and `(7 squashed migrations)` after it.**
 
 # %% tags=["fix"]
 production.run("git switch --quiet main && python manage.py migrate")
 
 # %% [markdown]
 # The rows of the originals have no file any more. A new migration with one of these names would
-# count as applied. **The next command closes the way back to release 1.**
+# count as applied. **Some days later: `--prune` deletes the rows of the originals. After it, release 1
+# cannot run again.**
 
 # %% tags=["fix"]
 production.run("python manage.py migrate lending --prune")
 
 # %% [markdown]
-# **No commit has the squash and the originals?** Migrate on a commit that has the originals. Only
-# when the history has all of them, record the squash on `main` with
-# `python manage.py migrate lending 0001_squashed_0007 --fake`. Where Django says `is applied before
-# its dependency`, it refuses this too: bring
-# [the originals back for all databases](squash-in-two-releases.md).
+# **No commit has the squash and the originals?** Copy the database, then migrate on a commit that has
+# the originals. Only when the history has all of them, and
+# `python manage.py migrate lending 0001_squashed_0007 --plan` lists the squash alone, record the squash
+# on `main` with the same command and `--fake` in place of `--plan`. Where Django says `is applied
+# before its dependency`, it refuses this too: bring the originals back for all databases, as in
+# [squash a long history in two releases](squash-in-two-releases.md).
 #
 # ## Make sure
 #
@@ -207,6 +213,7 @@ lost = middle.rows("select count(*) from lending_loan where returned_on is not n
 
 # %% tags=["check"]
 assert now == loans, "no loan was changed"
+assert "squashed" not in plan, "release 1 does not run the squash"
 assert "[X] 0001_squashed_0007 (7 squashed migrations)" in recorded, "release 1 records the squash"
 assert production.run("git branch --show-current") == "main\n", "production is on the new release"
 names = production.rows("select name from django_migrations where app = 'lending'")
@@ -228,6 +235,8 @@ behind.run("git switch --quiet main && python manage.py migrate --verbosity 0")
 without.run("git switch --quiet --detach release-1~1 && python manage.py migrate --verbosity 0")
 without.run("git switch --quiet main")
 without.run("python manage.py migrate", fails="already exists")
+plan = without.run("python manage.py migrate lending 0001_squashed_0007 --plan")
+assert plan.count("\nl") == 1, "the plan has the squash alone"
 without.run("python manage.py migrate lending 0001_squashed_0007 --fake")
 for place in (behind, without):
     place.run("python manage.py migrate lending --prune --verbosity 0")

@@ -1,5 +1,5 @@
 # ---
-# title: A squash is applied in part, and its originals are gone
+# title: migrate asks for makemigrations, which finds nothing
 # symptoms:
 #   - "no such column: lending_loan.returned_on"
 #   - >-
@@ -68,7 +68,7 @@ production.chain("lending")
 # %% [markdown]
 # ## Is this your case?
 #
-# Every check is green. `migrate` has a note, and what it asks for finds nothing:
+# Every check is green. The `migrate` of the deploy printed a note, and what it asks for finds nothing:
 
 # %%
 production.run("python manage.py check")
@@ -103,13 +103,14 @@ finished = waiting.run("python manage.py showmigrations lending")
 # %% [markdown]
 # - **`migrate` stops with `wasn't able to because some of the replaced migrations are already
 #   applied`:** another app names an original. Read
-#   [a squash in two releases](squash-in-two-releases.md).
+#   [squash a long history in two releases](squash-in-two-releases.md).
 # - **`migrate` stops with two leaf nodes, and `makemigrations --merge` says that there are none:**
 #   a migration after the squash lost its parent. Do not merge. The fix is the same.
 # - **`table … already exists`, or `is applied before its dependency`:** `replaces` is gone too.
-#   Read [the originals were deleted too early](originals-deleted-too-early.md).
+#   Read [migrate runs the squash on tables that exist](originals-deleted-too-early.md).
 # - **You do not know which databases are behind:** bring the originals back on `main`, as
-#   [the same page](squash-in-two-releases.md) does. Then each database goes on by itself.
+#   [squash a long history in two releases](squash-in-two-releases.md) does. Then each database goes
+#   on by itself.
 #
 # ## Fix it
 #
@@ -126,13 +127,22 @@ production.run("cp db.sqlite3 ../before.sqlite3")
 production.run("git log --diff-filter=D --format=%s -- lending/migrations/0005_returned_on.py")
 
 # %% [markdown]
-# Go there, and let `migrate` finish. **It must say `Applying` for each migration that is missing.**
-# In this story the commit has a tag.
+# Go there. In this story the commit has a tag.
+# **`release-1` is the commit before the one that deleted the originals.**
 
 # %% tags=["fix"]
-applied = production.run(
-    "git switch --quiet --detach release-1 && python manage.py migrate lending"
-)
+production.run("git switch --quiet --detach release-1")
+
+# %% [markdown]
+# Look first. **Go on only if this plan holds each migration that is missing, and no other.** Is one of
+# them in the schema already? Then read
+# [migrate stops: the table already exists](../mismatch/table-already-exists.md).
+
+# %% tags=["fix"]
+plan = production.run("python manage.py migrate lending --plan")
+
+# %% tags=["fix"]
+applied = production.run("python manage.py migrate lending")
 
 # %% [markdown]
 # **Does it stop at `UNIQUE constraint failed`? Mend the rows, then run it again.** Such rows came in
@@ -195,8 +205,8 @@ careless.chain("lending")
 # none. Recorded in part, it goes on with the originals, so that each runs once. If their files are
 # gone, it has neither. `makemigrations` does not look at the history and takes the squash: to it,
 # models and files agree. `migrate` does look, and sees models that are ahead of its graph. On
-# [the chain](../../guide/the-chain.md) this is a break between files and history; code that needs
-# the column finds it in the schema.
+# [the chain](../../guide/the-chain.md) this is a break between files and history; you notice it in
+# the schema, where the column is missing.
 #
 # ## Keep it from happening
 #
@@ -215,7 +225,8 @@ careless.chain("lending")
 
 # %% tags=["check"]
 assert now == loans, "no loan was changed"
-assert applied.count("Applying") == 3, "three migrations were missing"
+assert plan.count("lending.00") == 3, "the plan holds the three that are missing"
+assert applied.count("Applying") == 3, "and all three ran"
 assert "[X] 0004_squashed_0007" in finished, "a database that gets release 1 records the squash"
 assert production.run("git branch --show-current") == "main\n", "production is on the new release"
 assert all(place.chain().whole for place in (waiting, twice)), "the other ways are whole too"

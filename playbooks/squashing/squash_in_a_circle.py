@@ -40,6 +40,7 @@ laptop.run("python manage.py makemigrations library --name reserved_for")
 laptop.run("python manage.py migrate --verbosity 0")
 laptop.run("git add . && git commit --quiet --message 'Reserve a book' && git push --quiet")
 production = laptop.clone("production")
+behind = laptop.clone("behind")
 production.rows("update library_book set reserved_for_id = 1 where title = 'Dracula'")
 books = production.rows("select id, title, copies, reserved_for_id from library_book order by id")
 
@@ -52,6 +53,7 @@ laptop.run(
 )
 careless = laptop.clone("careless")
 by_hand = laptop.clone("by-hand")
+pushed = laptop.clone("pushed")
 
 # %% tags=["before"]
 laptop.chain()
@@ -78,9 +80,12 @@ laptop.run("git grep --line-number '(.library., ' -- lending/migrations")
 # %% [markdown]
 # - **No squash is in the message**: read
 #   [two apps depend on each other in a circle](../conflicts/dependency-cycle.md).
-# - **The squash is pushed**: the fix is the same. It cannot have run anywhere.
+# - **The squash is pushed**: the fix is the same. It has run nowhere. A database that had applied some
+#   of the originals finished them and recorded it: prune that row there, as in [Undo it](#undo-it).
 #
 # ## Fix it
+#
+# **Server down? Revert the commit that brought the squash and deploy; then squash again.**
 #
 # Delete the squash. As long as it is there, `squashmigrations` does not start either.
 
@@ -88,8 +93,8 @@ laptop.run("git grep --line-number '(.library., ' -- lending/migrations")
 laptop.run(f"rm {SQUASH}")
 
 # %% [markdown]
-# Squash again, up to the migration before the one that needs the other app. That one, `0007`, stays
-# a migration of its own.
+# Squash again. **End the squash before the migration that needs the other app.** That one, `0007`,
+# stays a migration of its own.
 
 # %% tags=["fix"]
 laptop.run(
@@ -99,16 +104,17 @@ laptop.run(
 
 # %% [markdown]
 # If more migrations follow it, squash `0007` and these into a second piece, with the same command.
-# **Try it on an empty database before you ship it.** The apps must run in turns:
+# **On an empty database, `python manage.py migrate` must succeed before you ship it.** The apps must
+# run in turns:
 
 # %%
 install = laptop.clone("new-install")
 install.run("rm db.sqlite3 && python manage.py migrate library")
 
 # %% [markdown]
-# Is there work in the first squash that you want to keep, such as
-# [functions that you copied into it](squash-with-runpython.md)? Then split the key out by hand. Take
-# three things out of the file: the key, the dependency, and the name of its migration in `replaces`.
+# Is there work in the first squash that you want to keep, such as functions that you copied into it?
+# Then split the foreign key out by hand. Take three things out of the file: the foreign key, the
+# dependency, and the name of its migration in `replaces`.
 
 # %%
 by_hand.replace(SQUASH, ", ('library', '0007_reserved_for')]", "]")
@@ -122,8 +128,8 @@ by_hand.replace(
 by_hand.run("python manage.py migrate && python manage.py makemigrations --check --noinput")
 
 # %% [markdown]
-# Ship it. **Keep the originals in this release.** Read
-# [when you may delete them](squash-in-two-releases.md).
+# Ship it. **Keep the originals in this release.** For when they may go, read
+# [squash a long history in two releases](squash-in-two-releases.md).
 
 # %% tags=["fix"]
 laptop.run("git add . && git commit --quiet --message 'Squash library' && git push --quiet")
@@ -148,12 +154,13 @@ now = production.rows("select id, title, copies, reserved_for_id from library_bo
 # %% [markdown]
 # ## Undo it
 #
-# As long as the originals are there: delete the squash, and prune its row on each database that
-# recorded it.
+# As long as the originals are there: delete the squash, commit, and ship. Then prune its row on each
+# database that recorded it. `--prune` deletes every row of the app that has no file.
 
 # %%
 undone = production.clone("undone")
-undone.run("rm library/migrations/0001_squashed_0006.py")
+undone.run("git rm --quiet library/migrations/0001_squashed_0006.py")
+undone.run("git commit --quiet --message 'No squash'")
 undone.run("python manage.py migrate library --prune")
 
 # %% [markdown]
@@ -224,7 +231,17 @@ for place in (install, by_hand):
     assert place.rows(schema) == production.rows(schema), "a new install has the same schema"
 
 # %% tags=["check"]
-# A migration after the key: a second piece.
+# The squash is pushed. A database that was behind records it, and then stops too.
+behind.run("python manage.py migrate library 0006 --verbosity 0")
+pushed.run("git add . && git commit --quiet --message 'A circle'")
+behind.run("git pull --quiet --no-rebase ../pushed main && python manage.py migrate --verbosity 0")
+behind.run("python manage.py migrate", fails="CircularDependencyError")
+behind.run("git revert --no-edit HEAD && python manage.py migrate --check")
+assert "0001_squashed_0007" in behind.run("python manage.py migrate library --prune")
+assert behind.chain().whole, "nothing is left of it"
+
+# %% tags=["check"]
+# A migration after the foreign key: a second piece.
 later = laptop.clone("later")
 later.replace(
     "library/models.py", "    isbn = ", '    shelf = models.TextField(default="")\n    isbn = '

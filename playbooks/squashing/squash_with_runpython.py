@@ -61,7 +61,7 @@ behind = production.clone("behind")
 
 # %% tags=["setup"]
 laptop.run(SQUASHMIGRATIONS)
-careless = laptop.clone("careless")
+pushed = laptop.clone("pushed")
 
 # %% tags=["before"]
 laptop.chain()
@@ -70,11 +70,10 @@ laptop.chain()
 # ## Is this your case?
 #
 # `squashmigrations` succeeds. After that, every command that reads the migrations stops with this
-# message. `check` does not read them.
+# message.
 
 # %%
 laptop.run("python manage.py migrate", fails="SyntaxError: invalid")
-laptop.run("python manage.py check")
 
 # %% [markdown]
 # The squash names each function by its old place. A part of a Python name cannot start with `0003`.
@@ -85,12 +84,12 @@ laptop.run(f"cat {SQUASH} | grep 'lending.migrations'")
 # %% [markdown]
 # Open each of these originals, and ask: **what would a new install lack without the function?**
 #
-# - **Nothing**: the function repairs or fills rows that exist, and a new install has none. Mark it,
-#   and the squash leaves it out.
+# - **Nothing**: the function repairs or fills rows that exist, and a new install has none. Write
+#   `elidable=True`, “may be left out”, and the squash leaves it out.
 # - **Rows**: the function writes rows that the project needs from the start. Copy it into the
-#   squash, with all that it uses.
+#   squash, with all that it uses. Copy a function that does both, too.
 #
-# That the originals are applied elsewhere, or the squash pushed, changes nothing: a squash that
+# Are the originals applied elsewhere, or is the squash pushed? The fix is the same: a squash that
 # does not load has run nowhere.
 #
 # **`Cannot serialize function: lambda`, or `has no Migration class`**: `squashmigrations` stopped
@@ -98,8 +97,9 @@ laptop.run(f"cat {SQUASH} | grep 'lending.migrations'")
 #
 # ## Fix it
 #
-# `fill_due_on` fills old rows. Mark it `elidable`, “may be left out”. The word counts only when
-# you squash. **Do not mark a function that writes rows a new install needs.**
+# **Server down? Revert the commit that brought the squash and deploy; then squash again.**
+# `fill_due_on` fills old rows only. The word `elidable` counts only when you squash.
+# **Do not mark a function that writes rows a new install needs, even if it also fills old ones.**
 
 # %% tags=["fix"]
 laptop.replace("lending/migrations/0003_fill_due_on.py", ".noop)", ".noop, elidable=True)")
@@ -111,18 +111,20 @@ laptop.replace("lending/migrations/0003_fill_due_on.py", ".noop)", ".noop, elida
 laptop.run(f"rm {SQUASH}")
 
 # %% [markdown]
-# Squash again. One function is left; and the first squash had 8 operations, since the optimizer
-# cannot move anything past a function that stays.
+# Squash again. Now 3 operations, before 8: the optimizer cannot move anything past a function that
+# stays.
 
 # %% tags=["fix"]
 laptop.run(SQUASHMIGRATIONS)
 
 # %%
 borrowed = laptop.clone("borrowed")
+careless = laptop.clone("careless")
 
 # %% [markdown]
 # Copy `house_reader` to the place of the comment, and refer to the copy.
 # **Copy what the function uses as well: constants, helpers, imports.** Here that is `HOUSE`.
+# **`reverse_code=` names a function too: copy it as well.**
 
 # %% tags=["fix"]
 laptop.replace(
@@ -144,23 +146,24 @@ def house_reader(apps, schema_editor):
 laptop.replace(SQUASH, "lending.migrations.0008_house_reader.house_reader", "house_reader")
 
 # %% [markdown]
-# **Try it on an empty database before you ship it.** No other database runs the copy.
+# **On an empty database, `python manage.py migrate` must succeed before you ship it.** No other
+# database runs the copy.
 
 # %%
 install = laptop.clone("new-install")
-install.run("rm db.sqlite3 && python manage.py migrate lending")
+install.run("rm db.sqlite3 && python manage.py migrate lending --verbosity 0")
 installed = install.rows("select name, email from lending_reader")
 
 # %% [markdown]
-# Ship it. **Keep the originals in this release.** Read
-# [when you may delete them](squash-in-two-releases.md).
+# Ship it. **Keep the originals in this release.** For when they may go, read
+# [squash a long history in two releases](squash-in-two-releases.md).
 
 # %% tags=["fix"]
 laptop.run("git add . && git commit --quiet --message 'Squash lending' && git push --quiet")
 
 # %% [markdown]
 # A database that has all the originals records the squash and runs neither function again. One that
-# [has only some of them](squash-applied-in-part.md) first finishes the originals, `fill_due_on` too.
+# has only some of them first finishes the originals, `fill_due_on` too.
 
 # %% tags=["fix"]
 shipped = production.run("git pull --quiet --no-rebase && python manage.py migrate")
@@ -179,12 +182,14 @@ now = production.rows("select id, name, email from lending_reader order by id")
 # %% [markdown]
 # ## Undo it
 #
-# As long as the originals are there: delete the squash, and prune its row on each database that
-# recorded it. `elidable` may stay.
+# As long as the originals are there: delete the squash, commit, and ship. Then prune its row on each
+# database that recorded it. `--prune` deletes every row of the app that has no file. `elidable` may
+# stay.
 
 # %%
 undone = production.clone("undone")
-undone.run(f"rm {SQUASH} && python manage.py migrate lending --prune")
+undone.run(f"git rm --quiet {SQUASH} && git commit --quiet --message 'No squash'")
+undone.run("python manage.py migrate lending --prune")
 
 # %% [markdown]
 # ## What not to do
@@ -193,7 +198,6 @@ undone.run(f"rm {SQUASH} && python manage.py migrate lending --prune")
 # the `RunPython`. Every check is green, on a new install too, and the house is missing there.
 
 # %%
-careless.replace("lending/migrations/0003_fill_due_on.py", ".noop)", ".noop, elidable=True)")
 careless.replace("lending/migrations/0008_house_reader.py", ".noop)", ".noop, elidable=True)")
 careless.run(f"rm {SQUASH} && {SQUASHMIGRATIONS} --verbosity 0")
 careless.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
@@ -214,7 +218,7 @@ borrowed.replace(
     "from django.db import mig",
     "from importlib import import_module\nfrom django.db import mig",
 )
-borrowed.run("python manage.py migrate")
+borrowed.run("python manage.py migrate --verbosity 0")
 borrowed.run("rm lending/migrations/0001_initial.py lending/migrations/000[2-8]_*.py")
 borrowed.run(
     "python manage.py migrate", fails="No module named 'lending.migrations.0008_house_reader'"
@@ -227,7 +231,7 @@ borrowed.run(
 # %%
 alone = laptop.clone("alone")
 alone.replace(SQUASH, 'HOUSE = "house@example.org"\n\n\n', "")
-alone.run("python manage.py migrate")
+alone.run("python manage.py migrate --verbosity 0")
 alone.run(
     "rm db.sqlite3 && python manage.py migrate lending",
     fails="NameError: name 'HOUSE' is not defined",
@@ -254,8 +258,7 @@ alone.run(
 # ## Run it yourself
 #
 # Add `--no-optimize` to `SQUASHMIGRATIONS`. `elidable` counts for the optimizer only: the playbook
-# stops where it copies `house_reader`: the comment still names both
-# functions.
+# stops where it copies `house_reader`, because the comment still names both functions.
 
 # %% tags=["check"]
 assert "No migrations to apply" in shipped, "production ran neither function again"
@@ -275,6 +278,16 @@ unnamed.replace(place, "Python(house_reader, ", "Python(lambda apps, schema_edit
 unnamed.run(SQUASHMIGRATIONS, fails="Cannot serialize function: lambda")
 assert unnamed.run(f"cat {SQUASH}") == "", "the file is empty"
 unnamed.run("python manage.py migrate", fails="has no Migration class")
+
+# %% tags=["check"]
+pushed.run("git add . && git commit --quiet --message 'A squash that does not load'")
+pushed.run("git revert --no-edit HEAD && python manage.py migrate --check")
+assert pushed.chain().whole, "without the squash, all goes on"
+backwards = undone.clone("backwards")
+backwards.replace(place, "migrations.RunPython.noop", "house_reader")
+backwards.run(SQUASHMIGRATIONS)
+backwards.replace(SQUASH, " code=lending.migrations.0008_house_reader", " code=lending")
+backwards.run("python manage.py migrate", fails="SyntaxError: invalid decimal literal")
 
 # %% tags=["check"]
 behind.run("python manage.py migrate lending 0002 --verbosity 0")

@@ -109,10 +109,12 @@ production.run(f"cat {DESKS} | grep library")
 
 # %% [markdown]
 # - **One of them is a squash**: read [A squash makes a circle](../squashing/squash-in-a-circle.md).
-# - **You have made the migrations of one app anew**: read
-#   [Reset one app while others depend on it](../reset/reset-one-app.md).
+# - **You have made the migrations of one app anew**: take the old files back from Git, or read
+#   [reset both](../reset/reset-history-keep-data.md).
 # - **A database has run one of the files without its key** (production, here): take the key out of
 #   that file, and out of the other one if the same holds for it.
+# - **A database has run one of them with its key, and none without**: leave that file. Take the key
+#   out of the other.
 # - **No database has run either of them**: take one key out, no matter which. The other may stay.
 #
 # ## Fix it
@@ -137,7 +139,7 @@ laptop.replace(DESKS, DESK_WITH_KEY, part("Desk"))
 # Let Django write each key as a migration of its own. It knows which comes after which.
 
 # %% tags=["fix"]
-written = laptop.run("python manage.py makemigrations --name shelf_and_desk")
+written = laptop.run("python manage.py makemigrations library lending --name shelf_and_desk")
 
 # %%
 laptop.run("cat library/migrations/0008_shelf_and_desk.py")

@@ -76,6 +76,8 @@ laptop.run("python manage.py migrate library 0006", fails="Conflicting migration
 found = colleague.rows("select count(*) from django_migrations where name = '0007_book_language'")
 
 # %% [markdown]
+# - **You need the values of your new column**: do it
+#   [without taking yours back](merge-of-long-branches.md#put-your-chain-on-top). The file keeps its name.
 # - **It answers 1**: leave your migration as it is and [merge the two](two-leaf-nodes.md), unless
 #   both [change the same field](two-migrations-one-field.md).
 # - **You have renumbered it, and a database that had run it complains**: read
@@ -90,7 +92,8 @@ found = colleague.rows("select count(*) from django_migrations where name = '000
 #
 # ### By hand
 #
-# **What your new column holds is lost.** Copy the database first.
+# **Only if no other database has run yours. What your new column holds is lost.** Copy the database
+# first.
 
 # %% tags=["fix"]
 laptop.run("cp db.sqlite3 ../before.sqlite3")

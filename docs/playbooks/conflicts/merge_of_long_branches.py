@@ -106,7 +106,7 @@ laptop.run("python manage.py migrate", fails="Conflicting migrations detected")
 laptop.run("python manage.py makemigrations library --merge --dry-run --noinput")
 
 # %% [markdown]
-# - **Different fields and models**: merge, as below. That holds whoever has applied what.
+# - **Different fields or models**: merge, as below. That holds whoever has applied what.
 # - **`Raw Python operation`**: the list does not say what it does. Open the file. If it reads or
 #   writes what the other branch changes, do not merge.
 # - **The same field on both**: do not merge. Both [alter it](two-migrations-one-field.md),
@@ -118,7 +118,7 @@ laptop.run("python manage.py makemigrations library --merge --dry-run --noinput"
 # ## Fix it
 #
 # However long the two chains are, one merge migration is enough.
-# **Answer `y` only if the two lists touch different fields and models.**
+# **Answer `y` only if the two lists touch different fields or models.**
 
 # %% tags=["fix"]
 laptop.run("python manage.py makemigrations library --merge --name merge_language", answers=["y"])

@@ -7,9 +7,6 @@
 #   - >-
 #     NodeNotFoundError: Migration library.0007_name_the_site dependencies reference nonexistent
 #     parent node ('sites', '0002_alter_domain_unique')
-#   - >-
-#     NodeNotFoundError: Migration library.0007_author_notice dependencies reference nonexistent
-#     parent node ('notices', '0002_alter_notice_id')
 # cause: >-
 #   The file of the parent was renamed, deleted or never committed, or its app is not in
 #   INSTALLED_APPS. Django stops before it changes anything: nothing is lost.
@@ -31,7 +28,6 @@ production = Sandbox("production")
 NAME = "class Author(models.Model):\n    name = models.CharField(max_length=100)\n"
 COPIES = "    copies = models.PositiveIntegerField(default=1)\n"
 SAVE = "git add . && git commit --quiet --message"
-NOTICE = "library/migrations/0007_author_notice.py"
 LIBRARY = '    "library",\n'
 GONE = "nonexistent parent node"
 
@@ -71,6 +67,7 @@ colleague.run(
 laptop.run("git pull --quiet --no-rebase && git push --quiet")
 production.run("git pull --quiet")
 careless = production.clone("careless")
+orphan = production.clone("orphan")
 
 # %% [markdown]
 # **An app is removed.** A migration of `library` names one of `sites`; the settings no longer have it.
@@ -81,28 +78,6 @@ retired.run("python manage.py makemigrations library --empty --name name_the_sit
 end = "    ]\n\n    operations"
 sites = "        ('sites', '0002_alter_domain_unique'),\n"
 retired.replace("library/migrations/0007_name_the_site.py", end, sites + end)
-
-# %% [markdown]
-# **A package wrote a migration.** The folder `notices` stands for an installed package: Git does not
-# see it, and its migrations were made with other settings. You point at it from `Author`.
-
-# %% tags=["setup"]
-yours = Sandbox("yours")
-yours.write(".git/info/exclude", "notices/\n")
-yours.replace("config/settings.py", LIBRARY, LIBRARY + '    "notices",\n')
-model = "from django.db import models\n\n\nclass Notice(models.Model):\n"
-yours.write("notices/models.py", model + "    text = models.CharField(max_length=100)\n")
-yours.run("python manage.py makemigrations notices --verbosity 0")
-yours.replace("notices/migrations/0001_initial.py", "BigAutoField", "AutoField")
-yours.run(f"{SAVE} 'Install notices'")
-server = yours.clone("server")
-notice = "    notice = models.ForeignKey('notices.Notice', models.SET_NULL, null=True)\n"
-yours.replace("library/models.py", NAME, NAME + notice)
-yours.run(
-    f"python manage.py makemigrations && python manage.py migrate -v 0 && {SAVE} 'Author notice'"
-)
-server.run("git pull --quiet ../yours main")
-orphan = yours.clone("orphan")
 
 # %% tags=["before"]
 production.chain("library")
@@ -126,6 +101,14 @@ told = production.run(
 )
 
 # %% [markdown]
+# Ask each database under which name it has run the file. `showmigrations` stops as well; SQL answers.
+
+# %%
+recorded = production.rows(
+    "select name from django_migrations where app = 'library' and name like '0007%'"
+)
+
+# %% [markdown]
 # - **Renamed or deleted**: put it back under its old name, as below. Renamed, and no database has run
 #   it under the old name? Then name the new file in the child instead.
 # - **Deleted because the change was taken back**: read
@@ -135,13 +118,14 @@ told = production.run(
 # - **Git knows no such file, and the app is yours**: it was never committed. Whoever committed the
 #   child has it, and commits it too.
 # - **The app is not yours**: it is [not in INSTALLED_APPS](#the-app-is-not-in-installed_apps), or
-#   [only one virtualenv has the file](#only-one-virtualenv-has-it).
+#   only one machine has the file, among the installed packages. Do not migrate back first; read
+#   [A library's migrations appear in your project](../mismatch/foreign-migrations.md).
 #
 # ## Fix it
 #
 # Give the file the name that the child asks for. The databases that have run it know it by that name.
-# **Rename nothing yet if a database has run it under the new name.** Then first read
-# [The one you renumbered had been applied](applied-then-rebased.md).
+# **Do not rename the file if a database has run it under the new name.** Then first read
+# [The migration you renumbered had been applied](applied-then-rebased.md).
 
 # %% tags=["fix"]
 laptop.run(
@@ -163,7 +147,8 @@ applied = production.run("git pull --quiet && python manage.py migrate")
 # %% [markdown]
 # ### It was deleted
 #
-# Take it from the commit before the one that deleted it, here `HEAD~1`.
+# `git log` above names the commit that deleted it, here `HEAD`. Take the file from the commit before,
+# which is that name with `~1`.
 
 # %%
 deleted = laptop.clone("deleted")
@@ -184,28 +169,6 @@ retired.replace("config/settings.py", LIBRARY, LIBRARY + '    "django.contrib.si
 retired.run("python manage.py migrate --verbosity 0")
 
 # %% [markdown]
-# ### Only one virtualenv has it
-#
-# It works on your machine alone. You ran `makemigrations` without an app, and it wrote a migration
-# for a package too, into your virtualenv. Yours names that one.
-
-# %%
-server.run("python manage.py migrate", fails="('notices', '0002_alter_notice_id')")
-
-# %% [markdown]
-# **What your new column holds on your machine is lost.** Take both back there, delete the file, and
-# name the last migration that the package itself brings.
-
-# %%
-yours.run("python manage.py migrate notices 0001 && rm notices/migrations/0002_alter_notice_id.py")
-yours.replace(NOTICE, "0002_alter_notice_id", "0001_initial")
-yours.run(f"python manage.py migrate --verbosity 0 && {SAVE} 'Name the parent that all have'")
-server.run("git pull --quiet ../yours main && python manage.py migrate --verbosity 0")
-
-# %% [markdown]
-# Until you pin the key of that package, `makemigrations` writes it again: see
-# [A library's migrations appear in your project](../mismatch/foreign-migrations.md).
-#
 # ## Make sure
 #
 # Every parent has a file, and production has kept its data.
@@ -240,13 +203,15 @@ careless.run("python manage.py migrate")
 lost = careless.rows("select title, language from library_book where title = 'Emma'")
 
 # %% [markdown]
-# **Do not delete the line from `dependencies`.** On your machine all is green. On a new database
-# nothing says any more that the other app comes first:
+# **Do not delete the line from `dependencies`.** The child then has no parent: it is a first migration
+# of its own, and Django sees two leaf nodes. Where the parent is of another app, it is worse:
+# [all is green, and a new database fails](dependency-cycle.md#what-not-to-do).
 
 # %%
-orphan.replace(NOTICE, "        ('notices', '0002_alter_notice_id'),\n", "")
-orphan.run("python manage.py migrate -v 0 && python manage.py makemigrations --check")
-orphan.run("rm db.sqlite3 && python manage.py migrate --verbosity 0", fails="cannot be resolved")
+orphan.replace(
+    "library/migrations/0008_author_born.py", "        ('library', '0007_book_language'),\n", ""
+)
+orphan.run("python manage.py migrate", fails="Conflicting migrations detected")
 
 # %% [markdown]
 # ## Why it happens
@@ -259,7 +224,8 @@ orphan.run("rm db.sqlite3 && python manage.py migrate --verbosity 0", fails="can
 # ## Keep it from happening
 #
 # Never rename or delete a migration that is on `main`. In CI, with packages installed anew and on the
-# merged state of a pull request, this line fails. It does not see a renamed file that no other names.
+# merged state of a pull request, this line fails on a missing parent. It does not see a renamed file
+# that no other names.
 #
 # ```bash
 # python manage.py makemigrations --check --noinput
@@ -267,16 +233,15 @@ orphan.run("rm db.sqlite3 && python manage.py migrate --verbosity 0", fails="can
 #
 # ## Run it yourself
 #
-# Leave out the line with `.git/info/exclude`. Git now sees the folder `notices`, the server gets its
-# second migration, and the playbook stops: the error that it expects there does not come.
+# Write `null=True` in place of `default="en"`. The wrong fix now stops at
+# `duplicate column name: language`, and so does the playbook.
 
 # %% tags=["check"]
 assert applied.count("Applying") == 1, "production ran the child, and not its parent again"
 assert kept == [("Emma", "de")], "production kept its value"
 assert lost == [("Emma", "en")], "the new name of the parent reset it"
 assert "R100" in told, "Git tells that the file was renamed"
+assert recorded == [("0007_book_language",)], "production knows it by its old name"
 careless.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
 for place in (production, retired, deleted, careless):
     assert place.chain().whole, f"{place.name} is whole; careless with a new database"
-for place in (yours, server):
-    assert place.chain().broken == ["models-files"], "the key of the package is left to pin"

@@ -100,8 +100,8 @@ production.graph("library")
 production.run("python manage.py migrate library 0007", fails="More than one migration matches")
 
 # %% [markdown]
-# `sqlmigrate` stops in the same way. Commands that take no name are content: two equal numbers are
-# no conflict.
+# `sqlmigrate` stops in the same way. Commands that take no name do not complain: two equal
+# numbers are no conflict.
 
 # %%
 production.run("python manage.py sqlmigrate library 0007", fails="More than one migration matches")
@@ -143,11 +143,13 @@ production.run("cp db.sqlite3 ../before.sqlite3")
 production.run("python manage.py migrate library 0007_author_country")
 
 # %% [markdown]
-# Take the commit back too, so that the next deploy does not apply it again.
+# Take the commit back too, so that the next deploy does not apply it again. **Has another database
+# applied it? Then do not revert, go forward.** Read
+# [A migration must leave main](../reset/pulled-from-main.md).
 
 # %% tags=["fix"]
 laptop.run(
-    "git revert --no-commit HEAD"
+    "git revert --no-commit ':/Shelf'"
     " && git commit --quiet --message 'Take the shelf back' && git push --quiet"
 )
 
@@ -158,7 +160,7 @@ production.run("git pull --quiet --no-rebase")
 # ### The whole name is refused too
 #
 # `0007_book` is also the beginning of `0007_book_language`. `migrate` has no way to name it alone.
-# Call what stands behind the command, with the exact name:
+# Call the class that `migrate` uses, with the exact name:
 
 # %%
 prefix.run("python manage.py migrate library 0007_book", fails="More than one migration matches")
@@ -190,7 +192,7 @@ back = undone.rows("select title, shelf from library_book where title = 'Emma'")
 # %% [markdown]
 # ## What not to do
 #
-# **Do not guess.** Here `b` comes before `a`. The other name is accepted, and takes back one
+# **Do not guess.** Here `book_language` runs before `author_country`. The other name is accepted, and takes back one
 # migration more:
 
 # %%

@@ -60,9 +60,6 @@ careless = laptop.clone("careless")
 # %% tags=["before"]
 laptop.chain("library")
 
-# %% tags=["before"]
-laptop.graph("library")
-
 # %% [markdown]
 # ## Is this your case?
 #
@@ -80,19 +77,22 @@ laptop.run("python manage.py makemigrations library --merge --dry-run --noinput"
 # %% [markdown]
 # - **Different fields or models**: merge them, see
 #   [Two branches added a migration to the same app](two-leaf-nodes.md).
-# - **Both add it** (`+ Add field`): copy the database first. Taking yours back drops your column and
-#   what it holds.
-# - **The same field, and yours is pushed or has run on another database**: see
-#   [Yours has run elsewhere](#yours-has-run-elsewhere).
-# - **The same field, and yours is on your machine alone**: read on.
+# - **Both remove it**: see [Both branches removed the same field](both-branches-removed-it.md).
+# - **One renames or removes it**: see
+#   [One branch renamed or removed what the other alters](removed-here-altered-there.md).
+# - **Both add it** (`+ Add field`): a merge resets the column, and taking yours back drops it. See
+#   [Both add it](#both-add-it).
+# - **Both alter it, and yours is pushed, has run on another database or does more**: see
+#   [Yours has run elsewhere](#yours-has-run-elsewhere). There, nothing is taken back.
+# - **Both alter it, yours does no more, and only your database has run it**: read on.
 #
 # ## Fix it
 #
-# First agree on one value. No command can do that for you. Main's migration stays; yours is taken
-# back and written again on top of it.
+# **Only if both alter the field, yours does no more, and no other database has run yours.** Agree on
+# one value. Main's migration stays; yours is taken back and written again on top of it.
 #
-# Django does not move while there are two leaf nodes. Go to **your last commit before the merge**.
-# `HEAD~1` is yours if you merged main into your branch; else find it with `git log`.
+# Django does not move while there are two leaf nodes. Go to your last commit before the merge.
+# `HEAD~1` is yours if you merged main into your branch; else find it with `git reflog`.
 #
 # Is the merge not committed yet? Then `git merge --abort` takes you there. Migrate back, pull again,
 # resolve, commit, and go on where your migration is deleted.
@@ -103,9 +103,9 @@ laptop.run("git switch --quiet --detach HEAD~1")
 # %% [markdown]
 # Migrate back to the parent of both. At risk is what only your version of the column can hold.
 # SQLite does not look at lengths and keeps the 289 characters. PostgreSQL refuses to shrink the
-# column, and changes nothing, until you shorten that title.
-# **It must say `Unapplying` and the name of your migration.** If it does not, delete nothing: you are
-# on the wrong commit.
+# column, and changes nothing, until you shorten that title (not run on this page).
+# **Run the next command with `--plan` first: it must list your migration, with `Undo`, alone.**
+# **It lists something else? Stop and delete nothing: you are on the wrong commit.**
 
 # %% tags=["fix"]
 unapplied = laptop.run("python manage.py migrate library 0006")
@@ -172,6 +172,15 @@ staging.run("python manage.py migrate --verbosity 0")
 staged = staging.rows(COLUMN)
 
 # %% [markdown]
+# ### Both add it
+#
+# Do not merge them as they are: main's `AddField` runs on the column that you have, and on SQLite
+# every row is back at the default. Take the `AddField` out of yours, keep the file and all else in it,
+# and merge. Then go to each database that has run yours alone. If main's only adds the field, record
+# it there, with `migrate library 0007_shelf --fake`. With `--plan` in place of `--fake`, that must list
+# main's alone; if it lists more, first migrate to the one before it. Then `migrate`: the values stay.
+# If the two differ, write a migration as for `staging`: the other value first, the agreed one second.
+#
 # ## Make sure
 #
 # The migrations stand in one line, nothing is pending, and the models need no other.
@@ -193,7 +202,7 @@ columns = [place.rows(COLUMN) for place in (fresh, laptop)]
 # %% [markdown]
 # ## Undo it
 #
-# As long as it is not pushed, you can drop your change and take main's value.
+# As long as it is not pushed, you can take main's value.
 
 # %%
 undone = laptop.clone("undone")
@@ -208,7 +217,7 @@ undone.replace("library/models.py", "max_length=300", "max_length=250")
 # and all is green.
 
 # %%
-careless.run("python manage.py makemigrations --merge --noinput")
+careless.run("python manage.py makemigrations --merge --noinput --verbosity 0")
 careless.run("python manage.py migrate --verbosity 0")
 careless.run("python manage.py makemigrations --check --noinput")
 
@@ -219,16 +228,13 @@ careless.run("python manage.py makemigrations --check --noinput")
 # %%
 drifted = careless.rows(COLUMN)
 
-# %%
-careless.chain("library")
-
 # %% [markdown]
-# A new one runs them the other way round: of two parents, first the one whose name sorts last. With
-# other file names it is the [other way](removed-here-altered-there.md).
+# A new one runs them the other way round: of two parents, first the one whose name sorts last. See
+# [One branch renamed or removed what the other alters](removed-here-altered-there.md).
 
 # %%
 new = careless.clone("new")
-new.run("rm db.sqlite3 && python manage.py migrate library")
+new.run("rm db.sqlite3 && python manage.py migrate library | grep 000[78]")
 built = new.rows(COLUMN)
 
 # %% [markdown]
@@ -278,3 +284,24 @@ assert drifted == [("varchar(250)",)], "the database that merged ended with 250"
 assert built == [("varchar(300)",)], "and a new one with 300"
 assert staged == [("varchar(300)",)], "both values in a row set the column"
 assert mended == [("varchar(300)",)], "on a database that has drifted as well"
+
+# %% tags=["check"]
+# Both add a field: what a merge does as it is, and what it does without your AddField.
+both = Sandbox("both-add")
+copies = "    copies = models.PositiveIntegerField(default=1)\n"
+shelf = '    shelf = models.CharField(max_length=5, default="A1")\n'
+both.replace("library/models.py", copies, copies + shelf)
+both.run("python manage.py makemigrations library --name book_shelf --verbosity 0")
+both.run("python manage.py migrate --verbosity 0")
+both.rows("update library_book set shelf = 'B2' where title = 'Emma'")
+both.run("cp library/migrations/0007_book_shelf.py library/migrations/0007_shelf.py")
+both.run("python manage.py makemigrations library --merge --noinput --verbosity 0")
+reset = both.clone("reset")
+reset.run("python manage.py migrate --verbosity 0")
+both.replace("library/migrations/0007_book_shelf.py", "    operations = [", "    _ = [")
+assert both.run("python manage.py migrate library 0007_shelf --fake").count("FAKED") == 1
+both.run("python manage.py migrate --verbosity 0")
+EMMA = "select shelf from library_book where title = 'Emma'"
+assert reset.rows(EMMA) == [("A1",)], "the merge as it is resets the column"
+assert both.rows(EMMA) == [("B2",)], "recording main's keeps it"
+assert both.chain().whole, "and all is whole"

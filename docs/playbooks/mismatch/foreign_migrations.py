@@ -6,8 +6,9 @@
 #     node ('postbox', '0002_loan_message')
 #   - "~ Alter field id on message"
 # cause: >-
-#   A library does not say which type its primary keys have, and your settings say another than its
-#   migrations. makemigrations wrote a file into your copy of the library. No data is lost yet.
+#   A library does not say which type its primary keys have, and your settings name another type
+#   than its migrations. makemigrations wrote a file into your copy of the library. No data is lost
+#   yet.
 # broken: [files-history]
 # data: "untouched: if you edit your migration before you migrate back"
 # undo: put back the copy of the database and the file that you moved away
@@ -98,7 +99,7 @@ production.chain()
 production.run("python manage.py migrate", fails="NodeNotFoundError: Migration lending.0008")
 
 # %% [markdown]
-# Your machine is content, because the file is there, beside those of the library:
+# Your machine finds nothing to write, because the file is there, beside those of the library:
 
 # %%
 laptop.run("python manage.py makemigrations --check --noinput")
@@ -114,9 +115,9 @@ laptop.run(
 # %% [markdown]
 # - **No migration of yours names the file**: nothing stops yet. Leave out the edit in step 1.
 # - **Nothing is written yet**, and `makemigrations --check` prints `Alter field id`: step 3 alone.
-#   Django 6.1 does so if you have no `DEFAULT_AUTO_FIELD` (measured, not on this page).
-# - **It is not the `id` that changes**: the library was released without a migration. Do steps 1
-#   and 2, and instead of step 3 tell its authors.
+# - **It is not the `id` that changes**: the library was released without a migration. Tell its
+#   authors; that is step 3. Do step 2 if the file only alters options; if it adds a field, keep the
+#   file until the library releases one.
 # - **The file is gone, its row is there**, because you made the virtual environment anew: after step
 #   1 write it again, `python manage.py makemigrations postbox --name loan_message`.
 # - **The parent is a file of your own app**: read
@@ -124,30 +125,35 @@ laptop.run(
 #
 # ## Fix it
 #
-# Start on the machine that wrote the file. Copy the database first.
+# You are at another machine, without the file? Do steps 1 and 3 there and ship them. No server without
+# the file needs more. On the machine that has the file, copy the database first.
 
 # %% tags=["fix"]
 laptop.run("cp db.sqlite3 ../before.sqlite3")
 
 # %% [markdown]
-# 1\. In your migration, name the last migration that the library itself has released. **Edit your
-# migration before you migrate back, or its column is dropped.**
+# 1\. In your migration, name the last migration that the library itself has released: the last file
+# in the library's folder on the server. **Edit your migration before you migrate back, or its column
+# is dropped.**
 
 # %% tags=["fix"]
 laptop.replace("lending/migrations/0008_loan_message.py", "0002_loan_message", "0001_initial")
 
 # %% [markdown]
-# 2\. Take back what Django wrote for the library, on each machine that has the file. **It must say `Unapplying postbox`, and nothing of
-# your own apps.**
+# 2\. See what it takes to migrate the library back. **The plan must name `postbox` alone, and nothing
+# of your own apps. Else stop.**
 
 # %% tags=["fix"]
-unapplied = laptop.run("python manage.py migrate postbox 0001_initial")
+plan = laptop.run("python manage.py migrate postbox 0001_initial --plan")
 
 # %% [markdown]
-# Move the file away.
+# Take back what Django wrote for the library, and move the file away.
 
 # %% tags=["fix"]
-laptop.run("mv site-packages/postbox/migrations/0002_loan_message.py ../0002_loan_message.py")
+laptop.run(
+    "python manage.py migrate postbox 0001_initial --verbosity 0"
+    " && mv site-packages/postbox/migrations/0002_loan_message.py ../0002_loan_message.py"
+)
 
 # %% [markdown]
 # 3\. Tell Django which type the library's keys have, in a class of your own.
@@ -161,7 +167,8 @@ laptop.write(
 laptop.replace("config/settings.py", '"postbox"', '"config.apps.Postbox"')
 
 # %% [markdown]
-# Ship it. Production can apply your migration now.
+# Ship it. Production can apply your migration now. **Every other machine that has the file: copy the
+# database, pull first, then step 2.**
 
 # %% tags=["fix"]
 laptop.run("git add . && git commit --quiet --message 'Pin the key of postbox' && git push --quiet")
@@ -182,13 +189,9 @@ production.run("python manage.py makemigrations --check --noinput")
 now = laptop.rows(LOANS)
 
 # %% [markdown]
-# On your machine, SQLite still calls the type of the loan's column `bigint`. To SQLite
+# On your machine, the type of the loan's column is still called `bigint`. To SQLite
 # [both are integers](https://www.sqlite.org/datatype3.html).
-
-# %%
-kept = laptop.chain("lending")
-
-# %% [markdown]
+#
 # ## Undo it
 #
 # Put the copy and the file back, and revert the commit. If you push that, production stops again.
@@ -206,7 +209,8 @@ undone.run("cp ../0002_loan_message.py site-packages/postbox/migrations/0002_loa
 
 # %%
 careless.run(
-    "python manage.py migrate postbox 0001_initial && python manage.py migrate --verbosity 0"
+    "python manage.py migrate postbox 0001_initial | grep Unapplying"
+    " && python manage.py migrate --verbosity 0"
 )
 lost = careless.rows(LOANS)
 
@@ -226,7 +230,7 @@ ported.run("python manage.py makemigrations postbox && python manage.py migrate 
 read = "read = models.BooleanField(default=False)\n    "
 ported.replace("site-packages/postbox/models.py", "text =", f"{read}text =")
 ported.write("site-packages/postbox/migrations/0002_message_read.py", RELEASE)
-never = ported.run("python manage.py migrate")
+never = ported.run("python manage.py migrate | grep migrations")
 ported.run(
     'python manage.py shell --verbosity 0 -c "from postbox.models import Message; Message.objects.get()"',
     fails="no such column: postbox_message.read",
@@ -259,9 +263,10 @@ ported.run(
 
 # %% tags=["check"]
 assert "site-packages/postbox/migrations/0002_loan_message.py" in written, "a label is no fence"
-assert "lending" not in unapplied.split("Running")[1], "your own migration stays applied"
+assert "postbox.0002_loan_message" in plan, "the plan tells what is taken back"
+assert "lending" not in plan, "and your own migration stays applied"
 assert now == loans, "every loan still points to its message"
-assert len(kept.findings) == 1, "one word is all that differs on the laptop"
+assert len(laptop.chain("lending").findings) == 1, "one word is all that differs on the laptop"
 assert {message for _, message in lost} == {None}, "the wrong order loses them"
 assert "No migrations to apply" in never, "the release of the library does not arrive"
 assert undone.rows(LOANS) == loans

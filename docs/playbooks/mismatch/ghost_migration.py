@@ -53,6 +53,18 @@ books = laptop.rows("select id, title, copies from library_book order by id")
 careless = laptop.clone("careless")
 further = laptop.clone("further")
 gone = laptop.clone("gone")
+newer = laptop.clone("newer")
+
+# %% [markdown]
+# In one copy, `main` gets a migration of its own.
+
+# %% tags=["setup"]
+note = "    note = models.CharField(max_length=20, null=True)\n"
+newer.replace("library/models.py", COPIES, COPIES + note)
+newer.run("python manage.py makemigrations library --name book_note --verbosity 0")
+newer.run("python manage.py migrate --verbosity 0 && git add . && git commit --quiet -m 'Note'")
+newer.rows("update library_book set note = 'signed' where id = 1")
+onto_branch = newer.clone("onto-branch")
 
 # %% tags=["before"]
 laptop.chain("library")
@@ -60,13 +72,13 @@ laptop.chain("library")
 # %% [markdown]
 # ## Is this your case?
 #
-# Four checks find nothing:
+# Three checks find nothing. (Is something pending? **Do not apply it yet**: it may
+# [drop the column](#what-not-to-do).)
 
 # %%
 laptop.run("python manage.py check")
 laptop.run("python manage.py makemigrations --check --noinput")
 laptop.run("python manage.py migrate --check")
-laptop.run("python manage.py migrate")
 
 # %% [markdown]
 # And every insert into the table fails, over a column that is in none of your models:
@@ -82,13 +94,20 @@ laptop.run(INSERT, fails="NOT NULL constraint failed: library_book.shelf")
 ghosts = laptop.run(LOOK)
 
 # %% [markdown]
-# - **The list is empty, the column is there**: the row was deleted. On the branch, record it again
-#   with `python manage.py migrate library 0007 --fake`, then go on as below.
+# - **The list is empty, the column is there**: if a branch has a migration that makes it, the row was
+#   deleted. There, record it again with `python manage.py migrate library 0007 --fake`, then go on as
+#   below. If no branch has one, [somebody changed the schema with SQL](schema-changed-by-hand.md).
 # - **A ghost without a column**, after a [squash](../squashing/squash-in-two-releases.md), a
-#   [reset](../reset/reset-history-keep-data.md) or [a rebuilt table](#what-not-to-do): here, and
-#   only here, `python manage.py migrate library --prune` is right.
-# - **`migrate` stops with `duplicate column name`**: read
-#   [The table already exists](table-already-exists.md).
+#   [reset](../reset/reset-history-keep-data.md) or [a rebuilt table](#what-not-to-do): first check out
+#   the commit that this database runs. If no ghost of the app has a column or table left, then, and
+#   only then, `python manage.py migrate library --prune` is right.
+# - **`migrate` stops with `duplicate column name`**: if the ghost's file came back under another
+#   number, read [The migration you renumbered had been applied](../conflicts/applied-then-rebased.md).
+#   If `main` makes the same column by itself, go on as below, then `migrate`.
+# - **`main` had the migration, or this is staging or production**: after a release that went back,
+#   read [Rolling back undid the merge](../reset/back-through-a-merge.md); after a revert,
+#   [A migration must leave main](../reset/pulled-from-main.md); after a restore,
+#   [The database came from a backup](restored-from-a-dump.md).
 #
 # No file changes, so it makes no difference whether the branch is pushed. Any other database on
 # which the branch was migrated has a ghost of its own, and needs the same steps.
@@ -101,32 +120,51 @@ ghosts = laptop.run(LOOK)
 laptop.run("cp db.sqlite3 ../before.sqlite3")
 
 # %% [markdown]
-# **Have you applied newer migrations of `main` since? Take those back first, on `main`**: the branch
-# does not know their columns, and SQLite may build the table again without them.
+# **Has a newer migration of `main` run here since? Go to “Main has moved on” instead.**
+# (`showmigrations` on `main` has an `[X]` that the branch does not have.)
 #
 # Go to the branch that has the file, because only the file says how to take the migration back.
 # There, migrate back to the last migration that both branches have.
-# **It must say `Unapplying` and the name of the ghost.** If it does not, you are on the wrong commit.
+# **The plan must say Undo for the ghost alone. If it does not, you are on the wrong commit.**
 
 # %% tags=["fix"]
-unapplied = laptop.run("git switch shelf && python manage.py migrate library 0006")
+plan = laptop.run("git switch shelf && python manage.py migrate library 0006 --plan")
+
+# %% tags=["fix"]
+unapplied = laptop.run("python manage.py migrate library 0006")
 
 # %% [markdown]
-# Return to your work.
+# Repeat it for each app in the list, with its own migration. Then return to your work.
 
 # %% tags=["fix"]
 laptop.run("git switch main")
 
 # %% [markdown]
-# **The branch is deleted?** Git keeps its commits for some weeks. `HEAD@{1}` is where you stood
-# before the last switch. If that is longer ago, name the commit: `--format='%h %s'` prints it.
+# **The branch is deleted?** Git keeps its commits for some weeks. This names those that have the
+# file. Switch to the newest; the rest is as above.
 
 # %%
+FIND = "git log --all --reflog --format='%h %s' -- library/migrations/0007_book_shelf.py"
 gone.run("git branch --quiet -D shelf")
-gone.run("git log --all --reflog --format=%s -- library/migrations/0007_book_shelf.py")
-gone.run("git switch --quiet --detach 'HEAD@{1}'")
-gone.run("python manage.py migrate library 0006 --verbosity 0")
+commit = gone.run(FIND).split()[0]
+gone.run(f"git switch --quiet --detach {commit} && ls library/migrations/0007*")
+gone.run("python manage.py migrate library 0006")
 gone.run("git switch --quiet main")
+
+# %% [markdown]
+# ### Main has moved on
+#
+# Here `main` has got `0007_book_note`, and its values are to stay. The branch does not know that
+# column, and may drop it. So stay on `main`, fetch the file of the ghost, and make the last migration
+# of `main` its parent. **Do not commit this edit.**
+
+# %%
+newer.run("cp db.sqlite3 ../before-newer.sqlite3")
+newer.run("git checkout --quiet shelf -- library/migrations/0007_book_shelf.py")
+newer.replace("library/migrations/0007_book_shelf.py", "0006_find_books_by_title", "0007_book_note")
+newer.run("python manage.py migrate library 0007_book_note")
+newer.run("git rm --quiet --force library/migrations/0007_book_shelf.py")
+newer.rows("select title, note from library_book where id = 1")
 
 # %% [markdown]
 # ## Make sure
@@ -230,20 +268,3 @@ pruned.run("python manage.py migrate library 0006 --verbosity 0 && git switch --
 assert pruned.chain().whole, "a deleted row can be recorded again"
 further.run("python manage.py migrate library --prune --verbosity 0")
 assert further.chain().whole, "a ghost without a column can be pruned"
-
-# %% tags=["check"]
-# What a newer migration of main may lose: with an index on the field, SQLite builds the table again.
-newer = Sandbox("newer")
-newer.run("git switch --quiet --create shelf")
-shelf = '    shelf = models.CharField(max_length=20, default="hall", db_index=True)\n'
-newer.replace("library/models.py", COPIES, COPIES + shelf)
-newer.run("python manage.py makemigrations library --name book_shelf --verbosity 0")
-newer.run("python manage.py migrate --verbosity 0 && git add . && git commit --quiet -m 'Shelf'")
-newer.run("git switch --quiet main")
-note = "    note = models.CharField(max_length=20, null=True)\n"
-newer.replace("library/models.py", COPIES, COPIES + note)
-newer.run("python manage.py makemigrations library --name book_note --verbosity 0")
-newer.run("python manage.py migrate --verbosity 0 && git add . && git commit --quiet -m 'Note'")
-newer.run("git switch --quiet shelf && python manage.py migrate library 0006 --verbosity 0")
-newer.run("git switch --quiet main && python manage.py migrate --check")
-assert "column library_book.note is missing" in newer.chain(), "and no check of Django sees it"

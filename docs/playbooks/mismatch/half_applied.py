@@ -6,9 +6,10 @@
 #   - table "new__library_book" already exists
 # cause: >-
 #   The migration failed on your data. With `atomic = False`, or on MySQL and MariaDB, what it did
-#   before that stays, and no row records it. Your old data is untouched.
+#   before that stays, and no row records it. Old data is lost only if that half removed or changed
+#   it.
 # broken: [history-schema]
-# data: "may be lost: what was written since into the column that the half added"
+# data: "may be lost: what the half removed, and what was written since into what it added"
 # undo: put back the copy of the database that you make first
 # safe_in: "production: once you know which half is there"
 # applied: no matter where
@@ -38,8 +39,7 @@ CONSTRAINT = """\
 """
 
 # %% [markdown]
-# One migration adds a column, then forbids that two books have the same ISBN. It has
-# `atomic = False`, so it is no transaction.
+# A migration adds a column, then makes the ISBN unique. With `atomic = False` it is no transaction.
 
 # %% tags=["setup"]
 laptop.replace(
@@ -70,6 +70,7 @@ rebuilt = production.clone("rebuilt")
 
 # %% tags=["setup"]
 production.run("python manage.py migrate", fails="UNIQUE constraint failed: library_book.isbn")
+production.run("python manage.py migrate", fails="duplicate column name: language")
 used = production.clone("used")
 careless = production.clone("careless")
 
@@ -79,13 +80,11 @@ production.chain("library")
 # %% [markdown]
 # ## Is this your case?
 #
-# The first run stopped with some error: here `UNIQUE constraint failed`. The second run stops with
-# another one, at what the first run did:
-
-# %%
-production.run("python manage.py migrate", fails="duplicate column name: language")
-
-# %% [markdown]
+# The first run stopped with some error: here `UNIQUE constraint failed`. The second run stopped with
+# another one, at what the first run did: `duplicate column name`. **Do not run it once more:** on
+# SQLite a column with a default may not stop it, and
+# [is reset](table-already-exists.md#what-not-to-do).
+#
 # - **The file has no `atomic = False`**, and you are on SQLite or PostgreSQL: the migration was one
 #   transaction, and nothing of it is left. Repair the rows and run `migrate` again, as here:
 
@@ -96,11 +95,14 @@ atomic.rows("update library_book set isbn = '' where id = 7")
 atomic.run("python manage.py migrate --verbosity 0")
 
 # %% [markdown]
-# - **You are on MySQL or MariaDB**: a half stays whatever the file says. On PostgreSQL the message is
-#   `column "language" of relation "library_book" already exists` (not run on this page).
-# - **The migration did not fail before**: read [The table already exists](table-already-exists.md).
-# - **The column has a default**: on SQLite the second run may not stop. It resets the column, as
-#   [shown there](table-already-exists.md#what-not-to-do).
+# - **You are on MySQL or MariaDB**: a half stays, no matter what the file says. On PostgreSQL the
+#   message is `column "language" of relation … already exists`. (Neither was run on this page.)
+# - **The table is called `new__…`**: read [below](#what-not-to-do) what it is.
+# - **It did not fail before, and is new**: read
+#   [Somebody changed the production schema with SQL](schema-changed-by-hand.md). If it ran here long
+#   ago, read [migrate stops: the table already exists](table-already-exists.md).
+# - **It was recorded with `--fake` after it failed**: take its row back as in
+#   [migrate --fake marked more than it should](faked-too-much.md), then come back.
 #
 # Which half is there? Go through the statements of the migration, and look for each.
 
@@ -112,9 +114,9 @@ column = production.rows(
 index = production.rows("select name from sqlite_master where name = 'library_book_isbn'")
 
 # %% [markdown]
-# The column is there, the index is not. Each database on which this migration failed may have
-# another half: look at each by itself. Where it went through, nothing is to be done; so do not
-# change the file now ([why](edited-after-applying.md)).
+# The column is there, the index is not. Another database on which it failed may have another half.
+# Where it went through, nothing is to be done; so do not
+# [edit the file now](edited-after-applying.md).
 #
 # ## Fix it
 #
@@ -132,26 +134,32 @@ production.rows(
     "and isbn in (select isbn from library_book group by isbn having count(*) > 1)"
 )
 
+# %% [markdown]
+# **Put your own repair here, for the rows that stopped your migration.**
+
 # %% tags=["fix"]
 production.rows("update library_book set isbn = '' where id = 7")
 
 # %% [markdown]
 # Take the half away, the last statement first.
-# **Only if nothing has been written into the column since: what it holds is lost.**
+# **First look in the schema which statements of `sqlmigrate library 0007` are done.**
+# **Only if the half that ran changed no rows and removed no column: it would run again.** Else finish
+# by hand, as below. What it removed is only in a backup.
+# **Only if nothing has been written into the new column: what it holds is lost.**
 
 # %% tags=["fix"]
 production.rows("alter table library_book drop column language")
 
 # %% [markdown]
-# Now the whole migration can run, and it records itself.
+# Now the whole migration can run, from its first operation, and it records itself.
 
 # %% tags=["fix"]
 production.run("python manage.py migrate")
 
 # %% [markdown]
-# **The half is in use, or cannot be taken back?** Here somebody has filled in a language. Then keep
-# it, run by hand what is missing, as `sqlmigrate` prints it, and record the migration. `--fake` is
-# right only now that *every* statement is done.
+# **The half is in use, or changed rows?** Here somebody has filled in a language. Then keep it, run
+# by hand what is missing, as `sqlmigrate` prints it, and record the migration. `--fake` is right only
+# now that *every* statement is done.
 
 # %%
 used.rows("update library_book set language = 'en', isbn = '' where id = 7")
@@ -161,7 +169,7 @@ used.rows(
 used.run("python manage.py migrate library 0007 --fake")
 
 # %% [markdown]
-# `sqlmigrate` prints no SQL for `RunPython`. If the missing half has one, the first way is safer.
+# `sqlmigrate` prints no SQL for `RunPython`: if only the missing half has one, take the first way.
 #
 # ## Make sure
 #
@@ -186,8 +194,8 @@ undone.run("python manage.py migrate --verbosity 0", fails="duplicate column nam
 # %% [markdown]
 # ## What not to do
 #
-# **Do not fake the rest.** The error is gone, `migrate --check` is content, and the index never
-# comes. A third *Emma* is accepted:
+# **Do not fake the rest.** The error is gone, `migrate --check` finds nothing to do, and the index
+# never comes. A third *Emma* is accepted:
 
 # %%
 careless.run("python manage.py migrate --fake --verbosity 0 && python manage.py migrate --check")
@@ -198,8 +206,8 @@ careless.rows(
 
 # %% [markdown]
 # **Do not comment out the operation that is done**, to run the rest and put the lines back later.
-# Django then does not know of the column. Here the constraint has no condition, and for such a one
-# SQLite builds the table again:
+# Django then does not know of the column. For a constraint without a condition SQLite builds the
+# table again:
 
 # %%
 rebuilt.replace(MIGRATION, "condition=models.Q(('isbn', ''), _negated=True), ", "")
@@ -219,8 +227,7 @@ rebuilt.rows("drop table new__library_book")
 rebuilt.run("python manage.py migrate")
 
 # %% [markdown]
-# It says `OK`. The new table is built from what Django knows, and **the column `language` is gone**
-# with all that was in it:
+# It says `OK`, and **the column `language` is gone** with all that was in it:
 
 # %%
 lost = rebuilt.rows("select * from library_book limit 1")
@@ -230,8 +237,8 @@ lost = rebuilt.rows("select * from library_book limit 1")
 #
 # Django writes the row in `django_migrations` after the last operation. SQLite and PostgreSQL can
 # take schema changes back, so a failure there leaves nothing, as long as the migration is one
-# transaction. With `atomic = False` each statement stays as soon as it is done; MySQL and MariaDB
-# know no other way. The next run starts again at the first operation and meets its own work. On
+# transaction. With `atomic = False` each statement stays as soon as it is done. (On MySQL and MariaDB
+# always; not run on this page.) The next run starts again at the first operation and meets its own work. On
 # [the chain](../../guide/the-chain.md) the schema is a half step ahead of the history.
 #
 # ## Keep it from happening
@@ -252,7 +259,6 @@ lost = rebuilt.rows("select * from library_book limit 1")
 # %% tags=["check"]
 assert now == [*books[:-1], (7, "Emma, new copies", "", 2)], "only the row you chose has changed"
 assert [len(column), len(index)] == [1, 0], "one half is there, the other is not"
-assert not production.chain().pending, "nothing is left to apply"
 assert atomic.chain().whole, "with a transaction nothing stays, and the next run is clean"
 assert used.chain().whole, "finishing by hand gives the same schema"
 kept = used.rows("select language from library_book where id = 7")
@@ -267,3 +273,15 @@ listed = laptop.run('git grep --name-only "atomic = False" -- "*/migrations/*.py
 assert listed.split() == [MIGRATION], "the line for the review finds it"
 code = laptop.run("python manage.py sqlmigrate lending 0003")
 assert "CANNOT BE WRITTEN AS SQL" in code, "sqlmigrate prints no SQL for RunPython"
+
+# %% tags=["check"]
+# A half that changed rows changes them again.
+again = Sandbox("again")
+again.run("python manage.py makemigrations library --empty --name double")
+double = "migrations.RunSQL(['update library_book set copies = copies * 2', 'no SQL'])"
+file = "library/migrations/0007_double.py"
+again.replace(file, "    operations = [", f"    atomic = False\n    operations = [{double}")
+twice = again.rows("select id, copies * 4 from library_book")
+again.run("python manage.py migrate", fails="syntax error")
+again.run("python manage.py migrate", fails="syntax error")
+assert again.rows("select id, copies from library_book") == twice, "the second run doubled again"

@@ -64,7 +64,7 @@ laptop.chain("lending")
 # %% [markdown]
 # ## Is this your case?
 #
-# You changed the models, and every command is content:
+# You changed the models, and no command complains:
 
 # %%
 laptop.run("python manage.py makemigrations")
@@ -72,11 +72,14 @@ laptop.run("python manage.py makemigrations --check --noinput")
 laptop.run("python manage.py check")
 
 # %% [markdown]
-# `migrate` with the name of the app tells more:
+# With the name of the app they tell more. These change nothing:
 
 # %%
-laptop.run("python manage.py migrate lending", fails="does not have migrations")
-laptop.run("python manage.py migrate reviews", fails="No installed app with label 'reviews'.")
+laptop.run("python manage.py showmigrations lending")
+laptop.run("python manage.py migrate lending --plan", fails="does not have migrations")
+laptop.run(
+    "python manage.py showmigrations reviews", fails="No installed app with label 'reviews'."
+)
 
 # %% [markdown]
 # Ask Django what it sees: each app, its models, and whether it has a migrations package.
@@ -91,9 +94,14 @@ seen = laptop.run(LOOK)
 # | a line, without your model | nobody imports the model, or its `app_label` names another app | step 3 |
 # | `no package`, and the folder has migrations | `migrations/__init__.py` is gone | step 1 |
 # | `no package`, and the folder has none | the app never had a migration | step 4 |
-# | app, model and package are there | what you wrote is no field | below |
+# | app, model and package are there | the migration exists already, or what you wrote is no field | below |
 #
 # An app without models needs no package: `messages` and `staticfiles` are in order.
+#
+# **The migration exists, and the database lacks its column or table**: if `showmigrations` says `[X]`,
+# read [migrate has nothing to do, and a table is missing](recorded-but-never-ran.md) or
+# [A migration was edited after it was applied](edited-after-applying.md). If a squash is not listed,
+# read [migrate asks for makemigrations, which finds nothing](../squashing/squash-applied-in-part.md).
 #
 # A comma at the end of the line makes a tuple of a field, and Django ignores it without a word:
 
@@ -107,8 +115,8 @@ comma.replace(
 comma.run("python manage.py makemigrations")
 
 # %% [markdown]
-# Nothing of all this? `git log` tells whether a colleague has written the migration already. And ask
-# which file Django reads: it may be a copy, in a container or in another virtual environment.
+# Nothing of all this? Ask which file Django reads: it may be a copy, in a container or in another
+# virtual environment.
 
 # %%
 comma.run(
@@ -119,14 +127,14 @@ comma.run(
 #
 # ## Fix it
 #
-# **1. Do this before you name the app to `makemigrations`.** Put back the empty file of an
-# app that has migrations. Any other app has one to copy.
+# **1. Only if `__init__.py` is gone. Put it back before you name the app to `makemigrations`.** Any
+# other app has one to copy.
 
 # %% tags=["fix"]
 laptop.run("cp library/migrations/__init__.py lending/migrations/__init__.py")
 
 # %% [markdown]
-# 2\. Install the app. Commands want its
+# **2. Only if the app is not in `INSTALLED_APPS`.** Install it. Commands want its
 # [label](https://docs.djangoproject.com/en/5.2/ref/applications/#django.apps.AppConfig.label): if
 # you have not chosen another, the last part of its import path.
 
@@ -140,29 +148,34 @@ laptop.replace("config/settings.py", '    "lending",\n', '    "lending",\n    "r
 laptop.run("python manage.py makemigrations reviews")
 
 # %% [markdown]
-# 3\. Import the model where Django looks: in `models.py` or `models/__init__.py`.
+# **3. Only if nobody imports the model.** Import it where Django looks: in `models.py` or
+# `models/__init__.py`.
 
 # %% tags=["fix"]
 laptop.write("reviews/models/__init__.py", "from .review import Review\n")
 
 # %% [markdown]
-# 4\. An app without a package is still skipped:
+# An app without a package is still skipped:
 
 # %%
 laptop.run("python manage.py makemigrations --dry-run")
 
 # %% [markdown]
-# Name it once. Django makes the folder and the package.
+# **4. Only if the app never had a migration: name it once.** Django makes the folder and the package.
 
 # %% tags=["fix"]
 laptop.run("python manage.py makemigrations reviews")
 
 # %% [markdown]
-# **If it writes `0001_initial` for an app that had migrations, stop, and see “What not to do”.**
-# The other app gets the migration it was waiting for. Apply both.
+# The other app gets the migration it was waiting for.
+# **Add `--dry-run` first. If it shows a file `0001_…` for an app that had migrations, stop.** See
+# [What not to do](#what-not-to-do).
 
 # %% tags=["fix"]
 laptop.run("python manage.py makemigrations lending --name loan_note")
+
+# %% [markdown]
+# Apply both.
 
 # %% tags=["fix"]
 laptop.run("python manage.py migrate")

@@ -76,7 +76,8 @@ production.run("python manage.py makemigrations --check --noinput")
 production.run("python manage.py migrate")
 
 # %% [markdown]
-# If `migrate` applies something and the error is gone, you are done. Else compare this database
+# If something is pending and a *table* is missing, copy the database, apply it, and look again. If a
+# *column* is missing, do not migrate: SQLite may [lose more](#what-not-to-do). Compare this database
 # with a new one that really ran every migration. In a second working copy of the same commit:
 
 # %%
@@ -114,7 +115,9 @@ made = production.run("python manage.py sqlmigrate library 0004 | grep TABLE")
 production.run("cp db.sqlite3 ../before.sqlite3")
 
 # %% [markdown]
-# **A missing column? Do not type what follows: add the column with SQL, as below.**
+# **Go on only if the missing migration makes new tables and nothing else.** If it adds or changes a
+# column, an index or a constraint of a table that newer migrations changed, on SQLite the next
+# commands drop what those added: write it with SQL, as below.
 #
 # Go back to the migration before the missing one, in the history alone. Keep the list: `0005` to
 # `0007` are true. They lose their rows because they stand on `0004`.

@@ -75,7 +75,7 @@ careless = restored.clone("careless")
 # - **The other app is to start again too**: [reset both](reset-history-keep-data.md).
 # - **Nothing in the database matters**: [build it again](reset-throwaway-database.md).
 # - **The two apps refer to each other**: one new file cannot come before and after the other app.
-#   Read [dependency cycle](../conflicts/dependency-cycle.md).
+#   [Reset both](reset-history-keep-data.md).
 #
 # ## Fix it
 #
@@ -112,7 +112,7 @@ hasty = laptop.clone("hasty")
 # What was written by hand in the old files, a `RunPython` or SQL, is not in it:
 # [find it](reset-history-keep-data.md), and copy what a new database needs.
 #
-# Delete the rows whose files are gone. The first stays.
+# Delete the rows whose files are gone. The first stays. **Then do the same on every other database.**
 
 # %% tags=["fix"]
 laptop.run("python manage.py migrate library --prune")
@@ -206,7 +206,7 @@ hasty.run("python manage.py migrate --check")
 #
 # ## Keep it from happening
 #
-# Shorten the history of an app with a squash, and delete no file that another one names. In CI,
+# Squash the migrations of an app, and delete no file that another one names. In CI,
 # this line fails on a name without a file. It does not see which rows a database has.
 #
 # ```bash

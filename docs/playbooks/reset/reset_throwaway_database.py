@@ -1,5 +1,5 @@
 # ---
-# title: The database is a mess, and nothing in it matters
+# title: Throw a development database away and build it again
 # symptoms:
 #   - >-
 #     InconsistentMigrationHistory: Migration lending.0001_initial is applied before its dependency
@@ -68,7 +68,7 @@ laptop.run("python manage.py migrate library zero", fails="InconsistentMigration
 which = laptop.run(WHICH)
 
 # %% [markdown]
-# **Does nothing in it matter, to nobody?** If one row does, keep the database: read
+# **Does nothing in it matter, to anybody?** If one row does, keep the database: read
 # [history out of order](../mismatch/history-out-of-order.md) for this message, or find yours in
 # [the list](../../index.md#what-do-you-see). Is it the one that others work with? Then it is not
 # yours to throw away.
@@ -85,7 +85,8 @@ laptop.run("git status --short")
 #
 # ## Fix it
 #
-# **Everything in this database goes.** Stop the server, and move the file away. It is the way back.
+# **Everything in this database goes. Ask Django first which one it is, as above.** Stop the server, and
+# move the file away. It is the way back.
 
 # %% tags=["fix"]
 laptop.run("mv db.sqlite3 ../before.sqlite3")
@@ -132,7 +133,7 @@ undone.run("python manage.py migrate", fails="InconsistentMigrationHistory")
 # %% [markdown]
 # ## What not to do
 #
-# **`flush` is not it.** It empties the tables, and leaves the history as it is:
+# **`flush` does not help.** It empties the tables, and leaves the history as it is:
 
 # %%
 flushed.run("python manage.py flush --noinput")
@@ -162,8 +163,8 @@ colleague.run(GENRES, fails="no such table: library_genre")
 #
 # The files are the recipe, and the database is what one run of it made. History and schema lie in
 # the database: two of the four places of [the chain](../../guide/the-chain.md). Throw it away, and
-# both are gone together and are built together again. Empty only one of them, by `delete` or
-# `flush`, and it no longer fits the other. Delete the files, and you take the recipe from every
+# both are gone together and are built together again. Delete rows of the history, and it no
+# longer fits the schema; `flush` deletes data and changes neither. Delete the files, and you take the recipe from every
 # database that is not yours.
 #
 # ## Keep it from happening

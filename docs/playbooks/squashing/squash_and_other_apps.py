@@ -85,17 +85,13 @@ production.chain()
 # %% [markdown]
 # ## Is this your case?
 #
-# Every command that reads the migrations stops, on a new install too. `check` does not read them.
+# Every command that reads the migrations stops.
 
 # %%
 production.run("python manage.py migrate", fails="nonexistent parent node")
-production.run("python manage.py makemigrations --check --noinput", fails="nonexistent parent")
-production.run("python manage.py check")
-empty = production.clone("empty")
-empty.run("rm db.sqlite3 && python manage.py migrate", fails="nonexistent parent node")
 
 # %% [markdown]
-# Before you remove `replaces`, hardly anything tells: Django reads the old name as the squash. Only
+# Before you remove `replaces`, almost no command shows it: Django reads the old name as the squash. Only
 # `sqlmigrate` does not use squashes, and stops, whatever you ask it for:
 
 # %%
@@ -106,24 +102,29 @@ half.run("python manage.py sqlmigrate contenttypes 0001_initial", fails="nonexis
 # - **No squash has replaced the missing migration**: read
 #   [a migration names a parent that is gone](../conflicts/missing-parent.md).
 # - **`wasn't able to because some of the replaced migrations are already applied`**: read
-#   [a squash in two releases](squash-in-two-releases.md).
+#   [squash a long history in two releases](squash-in-two-releases.md).
 # - **Release 2 is not pushed**: the fix is the same, and only your machine has stopped.
 # - **Production must go on now, or the name stands in a package that you cannot edit**: put
-#   `replaces` back. It works as long as nobody has pruned the rows of the originals.
+#   `replaces` back, from the commit before the one that removed it. **Run `migrate` only if `--plan`
+#   does not name the squash.** Where the rows of the originals are pruned, the squash would run again.
 
 # %%
 rescue = production.clone("rescue")
-rescue.run(f"git restore --source HEAD~1 {SQUASH} && python manage.py migrate")
+rescue.run(f"git restore --source HEAD~1 {SQUASH} && python manage.py migrate --plan")
 
 # %% [markdown]
 # ## Fix it
 #
 # Find every dependency on an original: on `main`, and on each branch that is not merged.
 
-# %%
-laptop.run('git grep --line-number "library., .000[1-6]_" -- "*/migrations/*"')
-laptop.run("git fetch --quiet && git branch --remotes --no-merged origin/main")
-laptop.run('git grep --line-number "library., .000[1-6]_" origin/favourite -- lending/')
+# %% tags=["fix"]
+found = laptop.run('git grep --line-number "library., .000[1-6]_" -- "*/migrations/*"')
+
+# %% tags=["fix"]
+branches = laptop.run("git fetch --quiet && git branch --remotes --no-merged origin/main")
+
+# %% tags=["fix"]
+found += laptop.run('git grep --line-number "library., .000[1-6]_" origin/favourite -- lending/')
 
 # %% [markdown]
 # Write the name of the squash in place of the old one. The migration may be applied: Django
@@ -133,8 +134,9 @@ laptop.run('git grep --line-number "library., .000[1-6]_" origin/favourite -- le
 laptop.replace("lending/migrations/0001_initial.py", "0003_book_copies", "0001_squashed_0006")
 
 # %% [markdown]
-# Try it on an empty database. The other app now waits for the whole squash, which can close
-# [a circle](squash-in-a-circle.md). Then ship it.
+# **On an empty database, `python manage.py migrate` must succeed before you ship it.** The other app
+# now waits for the whole squash, and a circle can close: read
+# [after a squash, two apps depend on each other in a circle](squash-in-a-circle.md).
 
 # %%
 install = laptop.clone("new-install")
@@ -144,7 +146,15 @@ install.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
 laptop.run("git commit --quiet --all --message 'Name the squash' && git push --quiet")
 
 # %% tags=["fix"]
-production.run("git pull --quiet --no-rebase && python manage.py migrate")
+squash = production.run("git pull --quiet --no-rebase && python manage.py showmigrations library")
+
+# %% [markdown]
+# **Go on only if `[X]` stands before the squash; else `migrate` may run it again.** If it is `[ ]`, or
+# Django says `is applied before its dependency`, this database has not recorded the squash. Read
+# [migrate runs the squash on tables that exist](originals-deleted-too-early.md).
+
+# %% tags=["fix"]
+shipped = production.run("python manage.py migrate")
 
 # %% [markdown]
 # Your colleague merges `main`. Git reports no conflict, and the branch breaks in the same way.
@@ -155,21 +165,20 @@ colleague.run("git pull --quiet --no-rebase origin main")
 # %%
 colleague.run("python manage.py migrate", fails="nonexistent parent node")
 
+# %% [markdown]
+# **Here too, run `migrate` only if `showmigrations` prints `[X]` before the squash.**
+
 # %% tags=["fix"]
 colleague.replace(
     "lending/migrations/0008_favourite_book.py", "0006_find_books_by_title", "0001_squashed_0006"
 )
 
-# %% [markdown]
-# If `migrate` says `is applied before its dependency` now, this database has not recorded the
-# squash. Read [the originals were deleted too early](originals-deleted-too-early.md).
-
 # %%
-colleague.run("python manage.py migrate --verbosity 0")
+colleague.run("python manage.py showmigrations library && python manage.py migrate --verbosity 0")
 
 # %% [markdown]
-# At the end, delete the rows of the originals, on each database. **After `--prune` you cannot put
-# `replaces` back.**
+# At the end, delete the rows of the originals, on each database.
+# **Some days later: after `--prune` you cannot put `replaces` back.**
 
 # %% tags=["fix"]
 production.run("python manage.py migrate library --prune --verbosity 0")
@@ -208,7 +217,7 @@ favourites = colleague.rows("select name from lending_reader where favourite_id 
 careless.replace(
     "lending/migrations/0001_initial.py", '        ("library", "0003_book_copies"),\n', ""
 )
-careless.run("python manage.py migrate")
+careless.run("python manage.py migrate --verbosity 0")
 careless.run(
     "rm db.sqlite3 && python manage.py migrate --verbosity 0",
     fails="Related model 'library.book' cannot be resolved",
@@ -216,7 +225,7 @@ careless.run(
 
 # %% [markdown]
 # **Do not bring the missing file back.** It needs its own parents, and with these `library` has two
-# histories that nothing can merge:
+# roots:
 
 # %%
 restored.run('git restore --source HEAD~1 "library/migrations/000[1-3]_[ib]*"')
@@ -263,6 +272,14 @@ now = production.rows("select id, book_id, reader_id, due_on from lending_loan o
 assert now == loans, "no loan was changed"
 assert favourites == [("Ada",)], "the colleague's data is still there"
 assert install.chain().whole, "a new install is whole"
+assert "[X] 0001_squashed_0006" in squash, "production had recorded the squash"
+assert "No migrations to apply" in shipped, "and ran nothing again"
+assert "origin/favourite" in branches, "the branch is in the list"
+assert "0003_book_copies" in found, "one original is named on main"
+assert "0006_find_books_by_title" in found, "and one on the branch"
 colleague.run("python manage.py sqlmigrate contenttypes 0001_initial")
 rescue.run("git pull --quiet --no-rebase && python manage.py migrate --verbosity 0")
 assert rescue.chain().whole, "with `replaces` back, old and new name lead to the squash"
+pruned = production.clone("pruned")
+pruned.run(f"git restore --source HEAD~2 {SQUASH}")
+assert "0001_squashed_0006" in pruned.run("python manage.py migrate --plan"), "it would run again"

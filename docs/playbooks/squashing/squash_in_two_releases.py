@@ -11,7 +11,8 @@
 #     on database 'default'.
 # cause: >-
 #   A squash was shipped together with the deletion of its originals. A database that had applied
-#   some of the originals can use neither. Django stops before it changes anything.
+#   some of the originals can use neither. Django stops, or goes on in
+#   silence.
 # broken: [files-history]
 # data: untouched
 # undo: git revert, until you prune
@@ -32,7 +33,6 @@ production = Sandbox("production")
 
 # %% tags=["setup"]
 production.run("python manage.py migrate library 0003 --verbosity 0")
-books = production.rows("select id, title, copies from library_book order by id")
 backup = production.clone("backup")
 
 # %% [markdown]
@@ -43,9 +43,11 @@ laptop.run(
     "python manage.py squashmigrations library 0001 0006 --squashed-name squashed_0006"
     " --noinput --verbosity 0"
 )
-laptop.run("rm library/migrations/0001_initial.py library/migrations/000[2-6]_*.py")
-laptop.run("python manage.py migrate --verbosity 0")
-laptop.run("git add . && git commit --quiet --message 'Squash library'")
+laptop.run(
+    "rm library/migrations/0001_initial.py library/migrations/000[2-6]_*.py"
+    " && python manage.py migrate --verbosity 0"
+    " && git add . && git commit --quiet --message 'Squash library'"
+)
 branch = laptop.clone("branch")
 laptop.run("git push --quiet")
 production.run("git pull --quiet --no-rebase")
@@ -58,10 +60,11 @@ production.chain()
 #
 # **You have not squashed yet?** Nothing is broken. Go to “Release 1”.
 #
-# After a squash, `migrate` stops, and `makemigrations` stops with another message.
+# After a squash, `migrate` stops, with `--plan` too, which applies nothing. `makemigrations` stops
+# with another message.
 
 # %%
-production.run("python manage.py migrate", fails="wasn't able to because some")
+production.run("python manage.py migrate --plan", fails="wasn't able to because some")
 production.run("python manage.py makemigrations --check --noinput", fails="before its dependency")
 
 # %% [markdown]
@@ -70,17 +73,20 @@ production.run("python manage.py makemigrations --check --noinput", fails="befor
 
 # %%
 install_0 = laptop.clone("new-install")
-install_0.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
-install_0.run("python manage.py showmigrations library")
+install_0.run(
+    "rm db.sqlite3 && python manage.py migrate --verbosity 0"
+    " && python manage.py showmigrations library"
+)
 
 # %% [markdown]
 # - **The commit is not pushed:** no other database has met it. Take it back, go to “Release 1”.
 # - **Every database says `[X] … (6 squashed migrations)`, as above:** nothing is broken. Go to
 #   “Release 2”.
-# - **The release removed `replaces` as well:** `migrate` prints the second message, or
-#   `already exists`. Read [The originals were deleted too early](originals-deleted-too-early.md).
-# - **`migrate` asks for `makemigrations`, which detects no changes:** read
-#   [A squash is applied in part](squash-applied-in-part.md).
+# - **The release removed `replaces` as well:** `migrate --plan` prints the second message, or names
+#   the squash. **Do not migrate.** Read
+#   [migrate runs the squash on tables that exist](originals-deleted-too-early.md).
+# - **`migrate` prints no error, and changes are missing:** read
+#   [migrate asks for makemigrations, which finds nothing](squash-applied-in-part.md).
 #
 # ## Fix it
 #
@@ -141,18 +147,23 @@ release_1 = production.run(
 )
 
 # %% [markdown]
-# `0001` now [fits two files](../conflicts/numbers-collide.md): write whole names.
+# `0001` now fits two files: write whole names.
 #
 # ### Release 2: delete the originals
 #
-# **First, this line must succeed on every database**: production, staging, each laptop. One that
-# is left out stops, or goes wrong without a message. Tag release 1 for backups made before it.
+# **This line must succeed on every database before you delete the originals**: production, staging,
+# each laptop. One that is left out stops, or goes wrong without a message.
 
 # %% tags=["fix"]
 gate = production.run(r"python manage.py showmigrations library | grep '\[X\] 0001_squashed_0006'")
 
-# %%
+# %% [markdown]
+# **Tag release 1: backups from before it must pass through it.**
+
+# %% tags=["fix"]
 laptop.run("git tag squash-recorded && git push --quiet origin squash-recorded")
+
+# %%
 undone = production.clone("undone")
 
 # %% [markdown]
@@ -162,8 +173,7 @@ undone = production.clone("undone")
 laptop.replace("lending/migrations/0001_initial.py", "0003_book_copies", "0001_squashed_0006")
 
 # %% [markdown]
-# Delete the originals. Their rows [stay](../mismatch/name-reused.md) as long as the squash has
-# `replaces`.
+# Delete the originals. Their rows stay.
 
 # %% tags=["fix"]
 laptop.run("rm library/migrations/0001_initial.py library/migrations/000[2-6]_*.py")
@@ -178,18 +188,18 @@ replaces = ", ".join(f"('library', '{name}')" for name in names)
 laptop.replace("library/migrations/0001_squashed_0006.py", f"    replaces = [{replaces}]\n\n", "")
 
 # %% [markdown]
-# Ship it. Production has nothing to apply.
+# Ship it. Production must have nothing to apply: then `--check` prints nothing.
 
 # %% tags=["fix"]
 laptop.run("git add . && git commit --quiet --message 'Release 2: clean' && git push --quiet")
 
 # %% tags=["fix"]
-production.run("git pull --quiet --no-rebase && python manage.py migrate")
+production.run("git pull --quiet --no-rebase && python manage.py migrate --check")
 
 # %% [markdown]
-# **The next command closes the way back** (see “Undo it”): let some days pass. Then delete the
-# rows of the originals, on each database. A new migration with one of these names would count as
-# applied.
+# **The next command closes the way back: wait some days, then run it on each database.** It deletes
+# the rows of the originals. With them, a new migration of one of these names
+# [never runs](../mismatch/name-reused.md).
 
 # %%
 undone_2 = production.clone("undone-2")
@@ -213,10 +223,14 @@ install_2.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
 # A backup from before release 1 passes through the tag, then goes on to `main`.
 
 # %%
-backup.run("git fetch --quiet --tags && git switch --quiet --detach squash-recorded")
-backup.run("python manage.py migrate --verbosity 0")
-backup.run("git switch --quiet main && git pull --quiet --no-rebase")
-backup.run("python manage.py migrate library --prune --verbosity 0")
+backup.run(
+    "git fetch --quiet --tags && git switch --quiet --detach squash-recorded"
+    " && python manage.py migrate --verbosity 0"
+)
+backup.run(
+    "git switch --quiet main && git pull --quiet --no-rebase"
+    " && python manage.py migrate library --prune --verbosity 0"
+)
 
 # %% [markdown]
 # ## Undo it
@@ -257,7 +271,7 @@ silent.run("python manage.py migrate --verbosity 0")
 silent.chain("lending")
 
 # %% [markdown]
-# The way out: [A squash is applied in part](squash-applied-in-part.md).
+# The way out: [migrate asks for makemigrations, which finds nothing](squash-applied-in-part.md).
 #
 # ## Why it happens
 #
@@ -285,8 +299,8 @@ silent.chain("lending")
 # %% tags=["check"]
 assert "[-] 0001_squashed_0006" in release_1, "production was up to date before it got the squash"
 assert "(6 squashed migrations)" in gate, "production recorded the squash before the deletion"
-now = production.rows("select id, title, copies from library_book order by id")
-assert now == books, "production kept every book"
+books = "select id, title, copies from library_book order by id"
+assert production.rows(books) == Sandbox("untouched").rows(books), "production kept every book"
 recorded = production.rows("select name from django_migrations where app = 'library'")
 assert recorded == [("0001_squashed_0006",)], "only the squash is left in the history"
 
