@@ -244,7 +244,7 @@ ported.run(
 # your settings. The library was written with another. So its models and its files differ in your
 # project, and `makemigrations` mends that where the app's migrations are. A label does not prevent
 # it: your migration depends on the library's model, and Django writes what it depends on as well.
-# Git does not show the file, and your commit lacks it. On [the chain](../../guide/the-chain.md)
+# Your commit lacks the file. On [the chain](../../guide/the-chain.md)
 # files and history come apart on all other machines.
 #
 # ## Keep it from happening

@@ -250,7 +250,7 @@ careless.run("python manage.py dumpdata lending > ../loans.json", fails="no such
 #
 # ## Keep it from happening
 #
-# Squash while the list of migrations is short. In CI, this line fails on a branch that deletes a
+# Squash instead. In CI, this line fails on a branch that deletes a
 # migration of `main`. It does not see what a database has applied.
 #
 # ```bash
