@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from playbook_kit.execution import Failure
 from playbook_kit.results import Result
 from playbook_kit.scratch import run_directory
 from playbook_kit.source import Playbook, find
+
+# A shell starts what it runs in the background with Ctrl-C ignored, and children inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Make = Callable[..., Playbook]
 PLAYBOOKS = find(ROOT)
