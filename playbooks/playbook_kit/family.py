@@ -34,7 +34,7 @@ def _table(names: list[str], headers: Mapping[str, Header]) -> str:
         header = headers[name]
         link = f"[{header.title}]({name.replace('_', '-')}.md)"
         if header.answer:
-            lines.append(f"| to choose | {link} | |")
+            lines.append(f"| you want to compare | {link} | |")
         else:
             lines.append(f"| {_seen(header)} | {link} | {header.applied.partition(':')[0]} |")
     table = "\n".join(lines)
