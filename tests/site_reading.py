@@ -19,6 +19,9 @@ ROOT = Path(__file__).parents[1]
 HEIGHTS = {1280: 800, 390: 844}
 WIDTHS = tuple(HEIGHTS)
 SCHEMES = ("light", "dark")
+# Material makes a block that scrolls reachable by keyboard a moment after the page has its size.
+REACHABLE = """[...document.querySelectorAll("pre > code")].every(
+    code => code.scrollWidth <= code.clientWidth || code.tabIndex >= 0)"""
 # What a browser fetches by itself; `rel=canonical` and its like are only words.
 FETCHED_RELS = {"stylesheet", "icon", "preconnect", "preload", "dns-prefetch", "modulepreload"}
 
@@ -91,6 +94,8 @@ def look(open_page: dict[str, Page], widths: Sequence[int], path: str, seen: Vis
         width = sizes[scheme]
         page.set_viewport_size({"width": width, "height": HEIGHTS[width]})
         page.evaluate("document.querySelectorAll('details').forEach(fold => fold.open = true)")
+        with suppress(TimeoutError):  # if it never comes, axe says where
+            page.wait_for_function(REACHABLE, timeout=2000)
         page.evaluate("void (window.report = axe.run({resultTypes: ['violations']}))")
     for scheme, page in open_page.items():
         width = sizes[scheme]
