@@ -124,9 +124,10 @@ def test_the_pages_on_disk_are_those_of_a_fresh_run(
 def test_the_lists_on_disk_are_those_of_the_headers(outcomes: dict[str, Result | Failure]) -> None:
     headers = [(playbook, playbook.header()) for playbook in PLAYBOOKS]
     results = [outcome for outcome in outcomes.values() if isinstance(outcome, Result)]
-    for path, text in site_files.shared_files(SITE, headers, results).items():
+    shared = site_files.shared_files(SITE, headers, results)
+    for path, text in shared.items():
         assert path.read_text() == text, f"{path}: playbooks run"
-    assert site_files.stray(SITE, headers) == []
+    assert site_files.stray(SITE, headers, shared) == []
 
 
 def test_there_is_a_floor_under_the_numbers(outcomes: dict[str, Result | Failure]) -> None:

@@ -15,6 +15,7 @@ from . import template
 from .commands import Forked, Subprocess
 from .environment import frozen
 from .execution import Failure, Job, run
+from .postgres import prepare, server
 from .progress import Tell
 from .results import Result
 from .scratch import run_directory
@@ -32,8 +33,15 @@ async def run_all(
     it leaves no process and no directory.
     """
     _stop_on_terminate()
-    with run_directory() as directory, servers(directory, runner) as (kernels, commands):
-        template.prepared(Forked(commands) if commands else Subprocess())
+    with contextlib.ExitStack() as stack:
+        directory = stack.enter_context(run_directory())
+        kernels, commands = stack.enter_context(servers(directory, runner))
+        start = Forked(commands) if commands else Subprocess()
+        project = template.prepared(start) / "project"
+        postgres = ""
+        if any("PostgreSQL" in playbook.needs() for playbook in playbooks):
+            postgres = stack.enter_context(server(directory))
+            prepare(postgres, project, directory, start)
         free = asyncio.Semaphore(jobs or (os.cpu_count() or 1) + 1)
 
         async def one(playbook: Playbook) -> Result | Failure:
@@ -42,7 +50,7 @@ async def run_all(
                 home = directory / playbook.name
                 home.mkdir()
                 try:
-                    outcome = await run(playbook, Job(home, kernels, commands))
+                    outcome = await run(playbook, Job(home, kernels, commands, postgres))
                 finally:
                     shutil.rmtree(home, ignore_errors=True)
                 tell(playbook.name, "passed" if isinstance(outcome, Result) else "failed")

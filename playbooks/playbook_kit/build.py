@@ -49,10 +49,11 @@ def build(root: Path, playbooks: list[Playbook], options: Options, complete: boo
     strays: list[Path] = []
     if not errors:
         try:
-            files |= site_files.shared_files(site, headers, kept)
+            shared = site_files.shared_files(site, headers, kept)
+            files |= shared
+            strays = site_files.stray(site, headers, shared)
         except HeaderError as error:
             problems.append(str(error))
-        strays = site_files.stray(site, headers)
     if options.check:
         problems += _compare(site, files, kept)
         problems += [f"{path.relative_to(root)}: of no playbook" for path in strays]

@@ -14,6 +14,7 @@ from .errors import HeaderError
 from .events import MIME
 from .header import Header
 from .kernels import executing
+from .postgres import POSTGRES
 from .results import Result
 from .rules import broken_promises
 from .source import Cell, Playbook
@@ -42,15 +43,21 @@ class Failure:
 @dataclass(frozen=True)
 class Job:
     """How a playbook is run: the empty folder in which its sandboxes live, and the sockets of the
-    fork servers for its kernel and for its commands (empty: each is a subprocess)."""
+    fork servers for its kernel and for its commands (empty: each is a subprocess), and the folder
+    of the PostgreSQL server's socket (empty: it needs none)."""
 
     directory: Path
     kernels: str = ""
     commands: str = ""
+    postgres: str = ""
 
     def environment(self) -> dict[str, str]:
         """The whole environment of the kernel."""
-        told = {DIRECTORY: str(self.directory), FORK_SERVER: self.commands}
+        told = {
+            DIRECTORY: str(self.directory),
+            FORK_SERVER: self.commands,
+            POSTGRES: self.postgres,
+        }
         return frozen(self.directory) | told
 
 

@@ -25,7 +25,7 @@ GROUPS = {
 }
 DATA = ("untouched", "copied", "may be lost")
 SAFE_IN = ("development only", "production")
-DATABASES = ("SQLite",)
+DATABASES = ("SQLite", "PostgreSQL")
 # Where the migrations that the page is about have been applied: the fork of most answers.
 APPLIED = ("nowhere yet", "here only", "elsewhere too", "no matter where")
 _LINE = "# ---"

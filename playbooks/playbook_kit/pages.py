@@ -10,7 +10,7 @@ from .results import Result
 from .short import short_version
 from .source import Cell
 
-DATABASES = {"SQLite": "sqlite"}
+DATABASES = {"SQLite": "sqlite", "PostgreSQL": "postgresql"}
 
 
 def page(result: Result) -> str:

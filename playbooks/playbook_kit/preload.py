@@ -31,7 +31,7 @@ django.contrib.sessions.management django.contrib.sites.shortcuts django.contrib
 django.contrib.staticfiles.management django.core.management.base
 django.core.serializers.json django.core.serializers.jsonl django.core.serializers.python
 django.core.serializers.pyyaml django.core.serializers.xml_serializer
-django.db.backends.sqlite3.base django.db.models.sql.compiler
+django.db.backends.sqlite3.base django.db.backends.postgresql.base django.db.models.sql.compiler
 django.middleware.clickjacking django.middleware.common django.middleware.csrf
 django.middleware.security django.templatetags.cache django.templatetags.l10n
 django.templatetags.tz django.utils.translation.reloader django.views.csrf django.views.debug

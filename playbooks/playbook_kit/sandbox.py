@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from . import commands, template
+from . import commands, postgres, template
 from .chain import Chain
 from .environment import DIRECTORY, frozen
 from .errors import PlaybookError, last_lines
@@ -59,15 +59,20 @@ class Sandbox:
 
     Migrated, seeded and committed to Git on `main`, with a bare repository `origin` beside it.
     Every command is a process of its own. Raises PlaybookError as soon as something does not
-    happen as the playbook says.
+    happen as the playbook says. `database="PostgreSQL"`: a database on a private server, in place
+    of the file `db.sqlite3`.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, database: str = "SQLite") -> None:
         self.name = name
+        self._url = ""  # of its own database, where that is not the project's default
         self.path = _home() / name
         if self.path.exists():
             raise PlaybookError(f'Sandbox("{name}")', "a name not used yet", "it exists already")
         template.copy_to(_home(), self.path)
+        if database == "PostgreSQL":
+            (self.path / "db.sqlite3").unlink()
+            self._url = postgres.copy(_home(), name)
 
     def __repr__(self) -> str:
         return f'Sandbox("{self.name}")'
@@ -154,10 +159,13 @@ class Sandbox:
         if other.path.exists():
             raise PlaybookError(f'{self!r}.clone("{name}")', "a new name", "it exists already")
         shutil.copytree(self.path, other.path, symlinks=True)
+        other._url = self._url and postgres.copy(_home(), name, self._url)
         return other
 
     def chain(self, app: str = "") -> Chain:
-        """Measure the three links of the chain, for one app or for all."""
+        """Measure the three links of the chain, for one app or for all; on SQLite only."""
+        if self._url:
+            raise PlaybookError(f"{self!r}.chain()", "a database of SQLite", "PostgreSQL")
         chain = Chain.from_dict({"place": self.name, **self._probe("chain", app)})
         show_measured(chain)
         return chain
@@ -171,7 +179,7 @@ class Sandbox:
     def _call(
         self, argv: list[str], stdin: str, seconds: float, file: IO[bytes] | None
     ) -> tuple[int, str]:
-        env = frozen(_home(), self.name)
+        env = frozen(_home(), self.name) | ({"DATABASE_URL": self._url} if self._url else {})
         if argv[0] == "python":
             run, argv = commands.runner().python, argv[1:]
         elif argv[0] == "git":

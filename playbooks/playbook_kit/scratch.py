@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from . import postgres
+
 PREFIX = "playbooks-"
 
 
@@ -39,4 +41,5 @@ def _sweep(parent: Path) -> None:
     for left in parent.glob(f"{PREFIX}*-*"):
         pid = left.name.removeprefix(PREFIX).partition("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            postgres.kill_orphan(left)
             shutil.rmtree(left, ignore_errors=True)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import difflib
 import json
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from .chain import Chain
-from .drawing import draw_chain, draw_graph
+from .downloads import FOLDER
 from .family import INDEX, landing_page
-from .graph import Graph
+from .handwritten import handwritten_files
 from .header import GROUPS
-from .lists import Headers, in_reading_order, navigation, symptoms
+from .inserts import fill
+from .lists import Headers, in_reading_order, navigation
 from .notebook import notebook
 from .pages import page
 from .results import Result
@@ -21,19 +21,23 @@ from .source import Playbook
 from .versions import versions
 
 RECORD = "recorded.json"
-END = "end of generated"
 
 
 @dataclass(frozen=True)
 class Site:
-    """Where the generated files are: `docs/playbooks/**` and marked parts of three others."""
+    """Where the generated files are: `docs/playbooks/**`, and marked parts of others."""
 
     root: Path
 
     @property
+    def docs(self) -> Path:
+        """The folder of all that MkDocs reads."""
+        return self.root / "docs"
+
+    @property
     def pages(self) -> Path:
         """The folder of the generated pages."""
-        return self.root / "docs" / "playbooks"
+        return self.docs / "playbooks"
 
     def recorded(self) -> dict[str, dict[str, str]]:
         """The versions that each page on disk was made with, by playbook."""
@@ -54,22 +58,19 @@ def paths(site: Site, of: Result | Playbook) -> tuple[Path, Path, Path]:
 
 
 def shared_files(site: Site, headers: Headers, results: list[Result]) -> dict[Path, str]:
-    """The parts generated from all headers: navigation, list of symptoms; and from results: the
-    figures of the guide's page about the chain, left as they are where their result is absent;
-    and the landing page of each family that has one."""
+    """What is made from several playbooks: the navigation, the pages written by hand with their
+    generated parts and the files that they offer, and the landing page of each family that has one.
+
+    Raises HeaderError for a part that no run can fill.
+    """
     texts = _family_texts(site)
     headers = in_reading_order(headers, texts)
-    index, nav = site.root / "docs" / "index.md", site.root / "mkdocs.yml"
-    guide = site.root / "docs" / "guide" / "the-chain.md"
-    parts = [
-        (nav, "# generated: navigation", navigation(headers, set(texts))),
-        (index, "<!-- generated: symptoms -->", symptoms(headers, set(texts))),
-        (guide, "<!-- generated: chain-figures -->", chain_figures(results)),
-    ]
+    nav = site.root / "mkdocs.yml"
     files = {}
-    for path, mark, text in parts:
-        if text and path.exists():
-            files[path] = fill(path.read_text(), mark, text)
+    if nav.exists():
+        marked = "# generated: navigation"
+        files[nav] = fill(nav.read_text(), marked, navigation(headers, texts))
+    files |= handwritten_files(site.docs, headers, results, texts)
     by_name = {playbook.name: header for playbook, header in headers}
     for group, text in texts.items():
         files[site.pages / group / INDEX] = landing_page(text, by_name)
@@ -89,43 +90,16 @@ def record_file(site: Site, headers: Headers, results: list[Result]) -> dict[Pat
     return {site.pages / RECORD: json.dumps(record, indent=2, sort_keys=True) + "\n"}
 
 
-def fill(text: str, mark: str, inside: str) -> str:
-    """Replace what stands between the line `mark` and the next line that says where it ends.
-
-    Raises ValueError when the two lines are not there.
-    """
-    pattern = rf"(^[ \t]*{re.escape(mark)}\n).*?(^[^\n]*{END})"
-    done, times = re.subn(
-        pattern, lambda m: f"{m[1]}{inside}\n{m[2]}", text, flags=re.DOTALL | re.MULTILINE
-    )
-    if times != 1:
-        raise ValueError(
-            f"{mark!r} and a line with {END!r} must stand there once, not {times} times"
-        )
-    return done
-
-
-def chain_figures(results: list[Result]) -> str:
-    """A whole chain, a broken one, and a graph with a fork, from the runs of two playbooks."""
-    by_name = {result.name: result for result in results}
-    if not {"ghost_migration", "two_leaf_nodes"} <= by_name.keys():
-        return ""
-    ghost, fork = by_name["ghost_migration"], by_name["two_leaf_nodes"]
-    figures = [
-        draw_chain(Chain.from_dict(next(ghost.shown("chain", "after")))),
-        draw_chain(Chain.from_dict(next(ghost.shown("chain", "before")))),
-        draw_graph(Graph.from_dict(next(fork.shown("graph", "before")))),
-    ]
-    return "\n" + "\n\n".join(figures) + "\n"
-
-
-def stray(site: Site, headers: Headers) -> list[Path]:
-    """Generated files on disk that belong to no playbook any more."""
+def stray(site: Site, headers: Headers, offered: Iterable[Path]) -> list[Path]:
+    """Generated files on disk that belong to no playbook any more, and to no page that offers it
+    (`offered`: the paths of `shared_files`)."""
     known = {site.pages / RECORD}
     known |= {site.pages / group / INDEX for group in _family_texts(site)}
     for playbook, _ in headers:
         known |= set(paths(site, playbook))
-    return sorted(path for path in site.pages.rglob("*") if path.is_file() and path not in known)
+    known |= {path for path in offered if path.parent.name == FOLDER}
+    there = [*site.pages.rglob("*"), *(site.docs / FOLDER).rglob("*")]
+    return sorted(path for path in there if path.is_file() and path not in known)
 
 
 def difference(path: Path, wanted: str, root: Path) -> str:

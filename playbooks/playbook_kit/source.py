@@ -45,6 +45,13 @@ class Playbook:
         """The facts at the top. Raises HeaderError."""
         return read_header(self.path)
 
+    def needs(self) -> tuple[str, ...]:
+        """The databases that it is run on; none where its header says nothing that holds."""
+        try:
+            return self.header().databases
+        except HeaderError:
+            return ()
+
     def cells(self) -> list[Cell]:
         """Its cells, without the header. Raises HeaderError for a tag that is not one of `TAGS`."""
         import jupytext

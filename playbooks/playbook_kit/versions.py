@@ -9,6 +9,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
+from . import postgres
 from .commands import execute
 from .environment import frozen
 
@@ -17,7 +18,7 @@ _NOT_CONTENT = {"__pycache__", ".ipynb_checkpoints", "db.sqlite3"}
 
 @cache
 def versions() -> dict[str, str]:
-    """What can change a page's text, by name: Python, Django, SQLite, Git."""
+    """What can change a page's text, by name: Python, Django, the databases, Git."""
     here = Path.cwd()
     git = execute(["git", "--version"], here, frozen(here), "", 60)[1].decode()
     return {
@@ -25,6 +26,7 @@ def versions() -> dict[str, str]:
         "django": version("django"),
         "django-linear-migrations": version("django-linear-migrations"),
         "sqlite": sqlite3.sqlite_version,
+        "postgresql": postgres.version(),
         "git": git.split()[2],
     }
 

@@ -1,0 +1,231 @@
+# ---
+# title: What each change does to rows and to running code
+# answer: >-
+#   Three everyday edits lose data while `migrate` prints `OK`: a rename that nobody confirms, a
+#   removed field, a model moved by cut and paste. Six of the sixteen break the old code
+#   that still runs.
+# databases: [SQLite, PostgreSQL]
+# group: changes
+# ---
+
+# %% [markdown]
+# Each row is one edit of `models.py`, taken through `makemigrations` and `migrate` on a database
+# with rows. Then the edit is taken back and the new schema stays: this is the **old code** that
+# goes on running during a deploy. It reads every table, and writes a row into each.
+#
+# The **lock** is what PostgreSQL holds on the table until the migration ends, from `pg_locks`.
+
+# %%
+from playbook_kit import Sandbox, table
+
+HEAD = "from lending.models import Loan, Reader\nfrom library.models import Author, Book, Genre\n"
+READ = f"{HEAD}for model in (Author, Book, Genre, Loan, Reader):\n    list(model.objects.all())\n"
+WRITE = f"""{HEAD}
+author = Author.objects.create(name="New")
+genre = Genre.objects.create(name="New")
+book = Book.objects.create(title="New", author=author)
+book.genres.add(genre)
+reader = Reader.objects.create(name="New", email="new@example.org")
+Loan.objects.create(book=book, reader=reader, lent_on="2024-05-01", due_on="2024-05-15")
+"""
+LOCKS = """from django.core.management import call_command
+from django.db import connection, transaction
+
+TABLES = "('library_book', 'library_genre', 'lending_loan')"
+FILES = "select oid, pg_relation_filenode(oid) from pg_class where "
+with transaction.atomic(), connection.cursor() as cursor:
+    cursor.execute(f"{FILES} relname in {TABLES}")
+    before = cursor.fetchall()
+    oids = ", ".join(str(oid) for oid, _ in before)
+    call_command("migrate", verbosity=0)
+    cursor.execute(f"select distinct mode from pg_locks where relation in ({oids})")
+    held = {mode for (mode,) in cursor.fetchall()} & {"AccessExclusiveLock", "ShareLock"}
+    cursor.execute(f"{FILES} oid in ({oids})")
+    written = any(dict(before)[oid] != file for oid, file in cursor.fetchall())
+    transaction.set_rollback(True)
+print("locks:", *sorted(held), "rewrite" * written)
+"""
+BOOK, LOAN = "library/models.py", "lending/models.py"
+COPIES = "    copies = models.PositiveIntegerField(default=1)\n"
+ISBN = '    isbn = models.CharField(max_length=13, blank=True, default="")\n'
+TITLE = "    title = models.CharField(max_length=200)\n"
+GENRE = "class Genre(models.Model):\n    name = models.CharField(max_length=50)\n"
+STR = "\n    def __str__(self):\n        return self.name\n\n\n"
+TITLES = "select id, title from library_book order by id"
+LOANS = "select id, lent_on from lending_loan order by id"
+ISBNS = "select id, isbn from library_book order by id"
+CODES = "select id, code from library_book order by id"
+NAMES = "select name from library_genre order by name"
+TOPICS = "select name from library_topic order by name"
+MOVED = "select name from lending_genre order by name"
+MISFITS = {
+    "9": "select count(*) from library_book where length(title) > 9",
+    "number": "select count(*) from library_book where typeof(isbn) <> 'integer'",
+}
+MAKE = "python manage.py makemigrations --name change --noinput"
+ASK = "python manage.py makemigrations --name change"
+
+
+def edit(path, old, new):
+    """One edit of a file."""
+    return path, old, new
+
+
+def field(line):
+    """A new field of `Book`."""
+    return edit(BOOK, COPIES, f"{COPIES}    {line}\n")
+
+
+# %% [markdown] tags=["setup"]
+# The two projects that every row starts from, the same on both databases. One book has no ISBN.
+
+# %% tags=["setup"]
+starts = {database: Sandbox(database.lower(), database) for database in ("SQLite", "PostgreSQL")}
+for start in starts.values():
+    start.write("read.py", READ)
+    start.write("write.py", WRITE)
+    start.write("locks.py", LOCKS)
+    start.run("rm library/admin.py lending/admin.py")  # they name fields
+    start.run("git add . && git commit --quiet --message 'What the old code does'")
+    start.rows("update library_book set isbn = '' where title = 'Dracula'")
+
+# %%
+# What you are about to do: the edits, what is answered (None: --noinput), and the rows that have
+# to be the same before and after, by a query of each.
+CODE = edit(BOOK, ISBN, ISBN.replace("isbn", "code"))
+TO_TOPIC = [
+    edit(BOOK, GENRE, GENRE.replace("Genre", "Topic")),
+    edit(BOOK, "(Genre, blank", "(Topic, blank"),
+]
+TO_LENDING = [
+    edit(BOOK, GENRE + STR, ""),
+    edit(BOOK, "(Genre, blank", '("lending.Genre", blank'),
+    edit(LOAN, "class Reader", f"{GENRE}\n\nclass Reader"),
+]
+DUE = "    due_on = models.DateField({})\n".format
+RETURNED = "    returned_on = models.DateField({})\n".format
+KEY = [
+    edit(BOOK, "from django.db", "import uuid\n\nfrom django.db"),
+    field("key = models.UUIDField(default=uuid.uuid4, unique=True)"),
+]
+INDEX = 'indexes = [models.Index(fields=["isbn"], name="library_book_isbn"), '
+RENAMED = "rename a field, with `--noinput`"
+CUT = "move a model to another app by cut and paste"
+CHANGES = {
+    "add a field that may be null": ([field("note = models.TextField(null=True)")], None, TITLES),
+    "add a field with a `default`": ([field("pages = models.IntegerField(default=0)")], None, TITLES),
+    "add a field with a `db_default`": ([field("pages = models.IntegerField(db_default=0)")], None, TITLES),
+    "add a unique field, filled by a function": (KEY, None, TITLES),
+    "make a field required, some rows being empty": ([edit(LOAN, RETURNED("null=True, blank=True"), RETURNED(""))], ["2"], LOANS),
+    "let a field be null": ([edit(LOAN, DUE(""), DUE("null=True"))], None, LOANS),
+    "rename a field, and confirm it": ([CODE], ["y"], ISBNS, CODES),
+    RENAMED: ([CODE], None, ISBNS, CODES),
+    "rename a model, and confirm it": (TO_TOPIC, ["y"], NAMES, TOPICS),
+    CUT: (TO_LENDING, None, NAMES, MOVED),
+    "remove a field": ([edit(BOOK, ISBN, "")], None, ISBNS, ""),
+    "make a field shorter than some values": ([edit(BOOK, TITLE, TITLE.replace("200", "9"))], None, TITLES, TITLES, "9"),
+    "turn text into numbers, one being empty": ([edit(BOOK, ISBN, "    isbn = models.BigIntegerField()\n")], ["1", "0"], ISBNS, ISBNS, "number"),
+    "add an index": ([edit(BOOK, "indexes = [", INDEX)], None, TITLES),
+    "turn a number into a larger one": ([edit(BOOK, COPIES, COPIES.replace("PositiveInteger", "PositiveBigInteger"))], None, TITLES),
+    "change `help_text`": ([edit(BOOK, TITLE, TITLE.replace("200", '200, help_text="As printed"'))], None, TITLES),
+}  # fmt: skip
+LOCKED = {
+    "": "none",
+    "AccessExclusiveLock": "reads and writes wait",
+    "AccessExclusiveLock ShareLock rewrite": "reads and writes wait, the table is written again",
+    "ShareLock": "writes wait",
+}
+SHELL = "python manage.py shell"
+
+
+def texts(rows):
+    """Rows as text: a number that was a text is the same value."""
+    return [tuple(map(str, row)) for row in rows]
+
+
+def outcome(database, place, edits, answers, before, after=None, misfit=""):
+    """What the change does to the rows and to the old code, and what it locks."""
+    was = texts(place.rows(before))
+    for one in edits:
+        place.replace(*one)
+    place.run(MAKE if answers is None else ASK, answers=answers or ())
+    lock = None
+    if database == "PostgreSQL":
+        said = place.attempt(f"cat locks.py | {SHELL}")
+        lock = said.strip().splitlines()[-1].partition("locks:")[2].strip()
+    if place.attempt("python manage.py migrate --verbosity 0").code:
+        return "**stops**", "runs on", None
+    after = before if after is None else after
+    rows = "kept" if after and texts(place.rows(after)) == was else "**lost**"
+    if misfit and (count := place.rows(MISFITS[misfit])[0][0]):
+        rows = f"kept, {count} {'does' if count == 1 else 'do'} not fit"
+    place.run("git stash --quiet --include-untracked")
+    reads, writes = (
+        place.attempt(f"cat {verb}.py | {SHELL}").code == 0 for verb in ("read", "write")
+    )
+    return rows, "runs on" if writes else "writes fail" if reads else "reads and writes fail", lock
+
+
+def verdict(rows, old, lock):
+    """One word for the home page: safe only where rows are kept and old code runs on."""
+    if rows == "**lost**":
+        return "**loses data**"
+    quick = lock in (None, "", "AccessExclusiveLock")
+    return "safe" if quick and (rows, old) == ("kept", "runs on") else "needs care"
+
+
+sqlite, postgres = (
+    {
+        name: outcome(database, start.clone(f"{number}-{database.lower()}"), *change)
+        for number, (name, change) in enumerate(CHANGES.items(), 1)
+    }
+    for database, start in starts.items()
+)
+DEPLOY = "[Deploy while old code runs](../../guide/deploying.md)"
+IN_FOUR = "[A rename in four releases](../production/rename-in-four-releases.md)"
+REVIEW = "[Review it](../../guide/reviewing.md)"
+UNIQUE = "[Fill it row by row](../data/two-ways-to-move-rows.md)"
+CATCH = "[Catch it in CI](../../guide/ci.md)"
+HIDES = "[What SQLite hides](../../guide/what-sqlite-hides.md)"
+READ_ON = [REVIEW, DEPLOY, DEPLOY, UNIQUE, DEPLOY, REVIEW, IN_FOUR, CATCH, IN_FOUR, CATCH]
+READ_ON += [DEPLOY, HIDES, HIDES, DEPLOY, DEPLOY, REVIEW]
+rows, home = [], []
+for name, read in zip(CHANGES, READ_ON, strict=True):
+    here, there = sqlite[name], postgres[name]
+    old = here[1] if here[1] == there[1] else f"SQLite: {here[1]}; PostgreSQL: {there[1]}"
+    lock = "" if there[2] is None else LOCKED[there[2]]
+    rows.append([name, here[0], there[0], old, lock])
+    home.append([name, verdict(*here), verdict(*there), read])
+COLUMNS = ["you are about to", "rows on SQLite", "rows on PostgreSQL", "the old code", "lock"]
+table("What each change does", COLUMNS, rows)
+
+# %% [markdown]
+# - **stops**: `migrate` ends with an error, and what it did is rolled back. The rows are as before.
+# - **do not fit**: SQLite prints `OK` over values that the new column should refuse.
+# - **reads and writes wait**: nothing else can touch the table until the migration ends. Here it
+#   ends at once. How long that is on your table is not measured on this page.
+#
+# ## In one word
+#
+# **safe**: the rows are kept, and old code runs on. **needs care**: it stops, values do not fit, old
+# code fails, or the lock is held while an index is built or the table is written again.
+
+# %%
+table("I am about to change something", ["You are about to", "SQLite", "PostgreSQL", "Read"], home)
+
+# %% tags=["check"]
+lost = [name for name in CHANGES if "**lost**" in (sqlite[name][0], postgres[name][0])]
+assert lost == [RENAMED, CUT, "remove a field"], "three of the changes lose data"
+stop = [name for name in CHANGES if "**stops**" in (sqlite[name][0], postgres[name][0])]
+assert len(stop) == 5, "five stop on one database at least"
+broken = [name for name in CHANGES if "fail" in sqlite[name][1] + postgres[name][1]]
+assert len(broken) == 6, "six break the old code"
+words = {name: cells for name, *cells in home}
+safe = [name for name, cells in words.items() if cells[:2] == ["safe", "safe"]]
+assert [name.split()[0] for name in safe] == ["add", "add", "let", "change"], (
+    "four are safe on both"
+)
+assert postgres["add a field with a `db_default`"][1] == "runs on", "the database fills it"
+assert postgres["add a field with a `default`"][1] == "writes fail", "Django alone fills it"
+assert postgres["add an index"][2] == "ShareLock", "an index stops writes"
+assert "rewrite" in postgres["turn a number into a larger one"][2], "every row is written again"

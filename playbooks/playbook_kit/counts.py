@@ -1,0 +1,49 @@
+"""The numbers of the last complete run, for the page that says how the site is checked."""
+
+from __future__ import annotations
+
+from .pages import DATABASES
+from .results import Result
+
+
+def numbers(results: list[Result]) -> str:
+    """A table of what ran: how many of each, and under which versions."""
+    commands = [shown for result in results for shown in result.shown("command")]
+    databases = [
+        f"{name} {results[0].versions[key]} ({_count(results, name)} playbooks)"
+        for name, key in DATABASES.items()
+        if _count(results, name)
+    ]
+    rows = [
+        ("playbooks", len(results)),
+        ("of these, comparisons of several situations", sum(map(_compares, results))),
+        ("commands", len(commands)),
+        ("commands that had to fail, and did", sum(1 for one in commands if one["code"])),
+        ("error texts quoted, each printed by a command", _all(results, "symptoms")),
+        ("chains measured", _shown(results, "chain")),
+        ("queries", _shown(results, "query")),
+        ("Django", results[0].versions["django"]),
+        ("databases", ", ".join(databases)),
+    ]
+    lines = [
+        "| in the last run | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in rows),
+    ]
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def _count(results: list[Result], database: str) -> int:
+    return sum(1 for result in results if database in result.header.databases)
+
+
+def _compares(result: Result) -> bool:
+    return bool(result.header.answer)
+
+
+def _all(results: list[Result], key: str) -> int:
+    return sum(len(getattr(result.header, key)) for result in results)
+
+
+def _shown(results: list[Result], kind: str) -> int:
+    return sum(1 for result in results for _ in result.shown(kind))

