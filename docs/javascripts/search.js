@@ -1,4 +1,4 @@
-/* The only script of this site beyond Material's own. Three things that no setting reaches:
+/* Three things of Material's search and code blocks that no setting reaches:
 
    1. Material's search reads a query as a language: `--merge` excludes a word or stops the search,
       and a quoted name is demanded of every result. People paste error texts, which are full of

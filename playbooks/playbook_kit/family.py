@@ -30,11 +30,13 @@ def landing_page(text: str, headers: Mapping[str, Header]) -> str:
 
 def _table(names: list[str], headers: Mapping[str, Header]) -> str:
     lines = ["| What you see | What happened | Applied where? |", "|---|---|---|"]
+    if all(headers[name].answer for name in names):
+        lines = ["| What is compared | What it comes to |", "|---|---|"]
     for name in names:
         header = headers[name]
         link = f"[{header.title}]({name.replace('_', '-')}.md)"
         if header.answer:
-            lines.append(f"| you want to compare | {link} | |")
+            lines.append(f"| {link} | {header.answer} |")
         else:
             lines.append(f"| {_seen(header)} | {link} | {header.applied.partition(':')[0]} |")
     table = "\n".join(lines)

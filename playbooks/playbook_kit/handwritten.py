@@ -40,7 +40,7 @@ def handwritten_files(
         for name, inside in generated.items():
             mark = f"<!-- generated: {name} -->"
             text = fill(text, mark, inside) if inside and mark in text else text
-        text = cheat_sheet(text, page, by_name)
+        text = cheat_sheet(text, page, by_name, docs)
         text = insert(text, page, by_name, known)
         files[path], offered = offer(text, page)
         files |= {docs / name: inside for name, inside in offered.items()}
