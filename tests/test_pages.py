@@ -170,6 +170,12 @@ def test_marked_parts_are_filled_and_their_marks_stay() -> None:
         site_files.fill(text, "<!-- generated: y -->", "new")
 
 
+def test_a_landing_page_says_what_comparisons_come_to() -> None:
+    header = next(p for p in PLAYBOOKS if p.name == "squash_or_reset").header()
+    page = landing_page("<!-- playbooks: squash_or_reset -->\n", {"squash_or_reset": header})
+    assert f"| [{header.title}](squash-or-reset.md) | {header.answer} |" in page
+
+
 def test_each_silent_failure_links_the_playbook_that_shows_it() -> None:
     text = (REPOSITORY / "docs" / "guide" / "when-nothing-complains.md").read_text()
     items = [line for line in text.splitlines() if line.startswith("- ")]
@@ -181,11 +187,11 @@ def test_each_silent_failure_links_the_playbook_that_shows_it() -> None:
         assert set(links) <= pages, item
 
 
-def test_each_playbook_is_in_the_navigation_and_each_symptom_on_the_home_page() -> None:
+def test_each_playbook_is_in_the_navigation_and_each_symptom_in_the_list_of_error_texts() -> None:
     nav = (REPOSITORY / "mkdocs.yml").read_text()
-    home = (REPOSITORY / "docs" / "index.md").read_text()
+    texts = (REPOSITORY / "docs" / "error-texts.md").read_text()
     for playbook in PLAYBOOKS:
         header = playbook.header()
         assert nav.count(f"playbooks/{playbook.page}.md") == 1
         assert f"{json.dumps(header.title)}: playbooks/" in nav
-        assert home.count(f"](playbooks/{playbook.page}.md)") >= len(header.symptoms)
+        assert texts.count(f"](playbooks/{playbook.page}.md)") >= len(header.symptoms)

@@ -27,11 +27,17 @@ from site_reading import (
     results_of,
 )
 
-FEWEST_PLAYBOOKS = 43
+FEWEST_PLAYBOOKS = 61
 # Pages that one generator makes and the other does not, each with its reason.
 ONLY_MKDOCS: dict[str, str] = {}
 ONLY_ZENSICAL: dict[str, str] = {}
 AWAY = re.compile(r"(?:https?:)?//")
+GUIDE = sorted((ROOT / "docs" / "guide").glob("*.md"))
+# What is longer than two screens, with its reason.
+LONGER = {
+    "the-chain": "it shows three drawings of the kit",
+    "when-nothing-complains": "a list to look something up in",
+}
 # Pages are made alike: of each family and each form one is enough where a rule is about the form.
 ONE_OF_EACH = list({(book.source.parent, book.compares): book for book in PLAYBOOKS}.values())
 each_playbook = pytest.mark.parametrize("playbook", PLAYBOOKS, ids=lambda book: book.source.stem)
@@ -198,6 +204,92 @@ def test_a_printed_page_shows_what_is_folded(still: Page, playbook: Playbook) ->
     assert folded, "no fold found"
     assert all(part.is_visible() and part.bounding_box()["height"] > 0 for part in folded)
     assert not still.locator("button:visible").count()
+
+
+@pytest.fixture
+def laptop(browser: Browser, address: str) -> Iterator[Page]:
+    """A page on the screen of a laptop."""
+    with browser.new_context(base_url=address, viewport={"width": 1280, "height": 800}) as context:
+        yield context.new_page()
+
+
+def test_the_home_page_answers_three_questions_on_the_first_screen(laptop: Page) -> None:
+    laptop.goto("")
+    doors = laptop.locator(".door")
+    headings = [text.strip("¶ ") for text in doors.locator("h2").all_inner_texts()]
+    asked = ["Something is broken", "I am about to change something", "I am new here"]
+    assert [heading.strip() for heading in headings] == asked
+    for door in doors.all():
+        box = door.bounding_box()
+        assert box
+        assert box["y"] + box["height"] <= 800
+        assert door.locator("a").count() >= 10
+    (no_error,) = doors.nth(0).get_by_text("no error, but values are gone").all()
+    assert no_error.is_visible()
+    cells = doors.nth(1).locator("td:not(:first-child)").all_inner_texts()
+    assert set(cells) == {"safe", "needs care", "loses data"}
+
+
+@pytest.mark.parametrize("page", GUIDE, ids=lambda page: page.stem)
+def test_a_page_of_the_guide_has_two_screens_at_most(laptop: Page, page: Path) -> None:
+    """With its folds closed, and at most one line of text more."""
+    laptop.goto(f"guide/{page.stem}/")
+    height = laptop.evaluate("document.querySelector('.md-content__inner').offsetHeight")
+    assert (height > 2 * 800 + 25) == (page.stem in LONGER)
+
+
+def test_boxes_are_remembered_by_the_browser_for_each_page(laptop: Page) -> None:
+    laptop.goto("onboarding/first-week/")
+    boxes = laptop.get_by_role("checkbox")
+    assert boxes.count() >= 15
+    first = boxes.nth(0).get_attribute("aria-label")
+    item = laptop.locator(".task-list-item").nth(0).bounding_box()
+    assert item
+    laptop.mouse.click(item["x"] - 12, item["y"] + 12)  # where Material draws it
+    boxes.nth(2).press(" ")
+    laptop.goto("onboarding/checklist-authors/")
+    assert laptop.get_by_role("checkbox", checked=True).count() == 0
+    laptop.goto("onboarding/first-week/")
+    ticked = laptop.get_by_role("checkbox", checked=True)
+    assert ticked.count() == 2
+    assert ticked.nth(0).get_attribute("aria-label") == first
+    laptop.get_by_role("button", name="Untick all").click()
+    laptop.reload()
+    assert laptop.get_by_role("checkbox", checked=True).count() == 0
+
+
+def test_boxes_are_printed(laptop: Page) -> None:
+    laptop.goto("onboarding/first-week/")
+    laptop.emulate_media(media="print")
+    style = "getComputedStyle(document.querySelector('.task-list-indicator'), '::before')"
+    assert laptop.evaluate(f"{style}.printColorAdjust") == "exact"
+    assert laptop.evaluate(f"{style}.boxShadow") != "none"
+    assert not laptop.get_by_role("button", name="Untick all").is_visible()
+
+
+@pytest.mark.parametrize(
+    "page", ["cheat-sheet", "team-agreement", "checklist-authors", "checklist-reviewers"]
+)
+def test_what_is_to_be_printed_is_one_page_of_paper(laptop: Page, page: str) -> None:
+    laptop.goto(f"onboarding/{page}/")
+    paper = laptop.pdf(format="A4", print_background=True)
+    assert len(re.findall(rb"/Type\s*/Page\b", paper)) == 1
+
+
+def test_each_offered_file_is_saved_as_markdown(laptop: Page, site: Path) -> None:
+    offered = sorted(path.stem for path in (site / "files").iterdir())
+    assert len(offered) == 5
+    saved = []
+    for page in sorted((ROOT / "docs" / "onboarding").glob("*.md")):
+        laptop.goto(f"onboarding/{page.stem}/")
+        for link in laptop.locator("a[download]").all():
+            with laptop.expect_download() as download:
+                link.click()
+            saved.append(Path(download.value.suggested_filename))
+            text = (site / "files" / f"{saved[-1].stem}.txt").read_text()
+            assert Path(download.value.path()).read_text() == text
+    assert sorted(path.stem for path in saved) == offered
+    assert {path.suffix for path in saved} == {".md"}
 
 
 def test_zensical_builds_the_same_pages(site: Path, project: Path) -> None:

@@ -32,8 +32,8 @@ def offer(text: str, page: str) -> tuple[str, dict[str, str]]:
         name = part["name"]
         path = f"{FOLDER}/{name}.txt"
         files[path] = plain(part["text"])
-        link = f'[Download {name}.md]({up}{path}){{ download="{name}.md" }}'
-        opening = '<details class="fold" markdown="1" data-search-exclude>'
+        link = f'[Download {name}.md]({up}{path}){{ .copy download="{name}.md" }}'
+        opening = '<details class="fold copy" markdown="1" data-search-exclude>'
         summary = "<summary>The same as Markdown, to copy</summary>"
         block = fence(files[path], "text", "form")
         copy = f"{link}\n\n{opening}\n{summary}\n\n{block}\n\n</details>"

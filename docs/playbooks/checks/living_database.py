@@ -3,7 +3,7 @@
 # answer: >-
 #   CI builds a new database, so it never sees what is wrong with an old one. Two lines do, run where
 #   the database lives: migrate --check for what is pending, and a script that compares schemas.
-# databases: [SQLite]
+# databases: [SQLite, PostgreSQL]
 # group: checks
 # ---
 
@@ -200,7 +200,7 @@ table("What each check sees on a database that stays", COLUMNS, rows)
 # %% [markdown]
 # ## When to run them
 #
-# The files are in [Checks in CI](../../guide/ci.md#the-files).
+# The files are in [Checks on a database that stays](../../guide/living-databases.md#the-files).
 #
 # - **Every night**, against staging or a restored copy of production, with the code that runs there.
 # - **Before a deploy**, with the old code: what fails now was there before you came.
@@ -231,3 +231,8 @@ healthy.replace("ci/compare_schema.py", "IGNORE = set()", 'IGNORE = {"report"}')
 healthy.run(COMPARE)
 index.rows("create index titles on library_book (title)")
 index.run(COMPARE, fails="index or constraint titles")
+server = Sandbox("postgresql", "PostgreSQL")
+server.write("ci/compare_schema.py", SCRIPT.replace("\n    ", "\n").lstrip())
+assert server.run(COMPARE) == "", "on PostgreSQL, too, it passes over a healthy database"
+server.rows("drop index library_book_title")
+server.run(COMPARE, fails="missing here")
