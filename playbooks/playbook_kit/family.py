@@ -29,8 +29,10 @@ def landing_page(text: str, headers: Mapping[str, Header]) -> str:
 
 
 def _table(names: list[str], headers: Mapping[str, Header]) -> str:
+    kind = "symptom-table decision"
     lines = ["| What you see | What happened | Applied where? |", "|---|---|---|"]
     if all(headers[name].answer for name in names):
+        kind = "comparisons"
         lines = ["| What is compared | What it comes to |", "|---|---|"]
     for name in names:
         header = headers[name]
@@ -41,7 +43,7 @@ def _table(names: list[str], headers: Mapping[str, Header]) -> str:
             lines.append(f"| {_seen(header)} | {link} | {header.applied.partition(':')[0]} |")
     table = "\n".join(lines)
     # The search is to find the page of the error, not this list.
-    opening = '<div class="symptom-table decision" markdown="1" data-search-exclude>'
+    opening = f'<div class="{kind}" markdown="1" data-search-exclude>'
     return f"{opening}\n\n{table}\n\n</div>"
 
 
