@@ -126,8 +126,8 @@ BATCHES = """def forwards(apps, schema_editor):
         for book in batch:
             if not book.isbn:
                 raise ValueError(f"{book.title} has no ISBN")
-            book.shelf = book.pk * 100
-        books(apps, schema_editor).bulk_update(batch, ["shelf"])
+            one = books(apps, schema_editor).filter(pk=book.pk, shelf=None)
+            one.update(shelf=book.pk * 100)
 """
 row_by_row = written("row_by_row", ROWS, NOOP, *ATOMIC)
 in_batches = written("in_batches", BATCHES, NOOP, *ATOMIC)

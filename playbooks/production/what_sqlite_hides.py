@@ -124,15 +124,15 @@ CASES = {
         "library", "", FORGOTTEN,
         count("library_book where isbn = ''", "**{} values are gone**"),
     ),
-    "change a column that is missing": (
+    "a column that is missing, and an `AlterField`": (
         "library", "alter table library_book drop column isbn", TITLE(300),
         invented,
     ),
-    "a column made by hand, and any change": (
+    "a column made by hand, and an `AlterField`": (
         "library", "alter table library_book add column shelf varchar(9)", TITLE(300),
         column("shelf"),
     ),
-    "an index made by hand, and any change": (
+    "an index made by hand, and an `AlterField`": (
         "library", "create index by_hand on library_book (copies)", TITLE(300), index,
     ),
     "rows and a column in one migration": ("lending", "", SAVED, count("lending_loan", "{} loans")),
@@ -161,8 +161,9 @@ table("What SQLite hides", ["the migration", "SQLite", "PostgreSQL"], rows)
 #
 # - **SQLite does not check a value against the type or the length of its column.** Django checks
 #   forms, and not what a migration finds.
-# - **For most changes SQLite builds the table again** and copies the rows into it. What Django does
-#   not know of is not copied: a column, an index. Where a column is missing, its name is copied.
+# - **On SQLite, Django builds the table again for an `AlterField`**, and copies the rows into it. What
+#   it does not know of is not copied: a column, an index. Where a column is missing, its name is
+#   copied. [Which operations do that](../checks/review-the-sql.md).
 # - **PostgreSQL changes the table in place.** It reads every value, and stops at the first that does
 #   not fit. What Django does not know of stays.
 #
@@ -174,7 +175,10 @@ told = {what: cells for what, *cells in rows}
 assert all(cells[0].startswith("`OK`") for cells in told.values()), "SQLite never stops"
 stopped = [what for what, cells in told.items() if cells[1].startswith("stops")]
 assert len(stopped) == 5, "PostgreSQL stops at five of the nine"
-for what in ("a column made by hand, and any change", "an index made by hand, and any change"):
+for what in (
+    "a column made by hand, and an `AlterField`",
+    "an index made by hand, and an `AlterField`",
+):
     assert told[what] == ["`OK`, **dropped**", "`OK`, kept"], "SQLite drops it without a word"
 assert "6 values are gone" in told["add a field whose column is there"][0], "SQLite resets them"
 assert "fails" in told["rows with keys of their own"][1], "the sequence does not follow"

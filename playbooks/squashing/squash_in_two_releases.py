@@ -188,7 +188,8 @@ replaces = ", ".join(f"('library', '{name}')" for name in names)
 laptop.replace("library/migrations/0001_squashed_0006.py", f"    replaces = [{replaces}]\n\n", "")
 
 # %% [markdown]
-# Ship it. Production must have nothing to apply: then `--check` prints nothing.
+# Ship it. Production must have nothing to apply: then `--check` ends with exit code 0. It prints
+# nothing in either case.
 
 # %% tags=["fix"]
 laptop.run("git add . && git commit --quiet --message 'Release 2: clean' && git push --quiet")

@@ -252,10 +252,11 @@ nothing_undone = lazy.rows(BOOKS)
 #
 # Write the way back when you write the way forward. In CI, after `migrate`, this line fails on an
 # operation of the app without a way back, also on a hidden one. It does not see a `noop` that
-# should be more.
+# should be more. **Never type it where a database has data: it drops the tables of the app, and those
+# that depend on them.**
 #
 # ```bash
-# python manage.py migrate library zero  # CI only: this drops tables
+# python manage.py migrate library zero
 # ```
 #
 # ## Run it yourself
