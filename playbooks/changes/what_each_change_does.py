@@ -52,7 +52,6 @@ ISBN = '    isbn = models.CharField(max_length=13, blank=True, default="")\n'
 TITLE = "    title = models.CharField(max_length=200)\n"
 GENRE = "class Genre(models.Model):\n    name = models.CharField(max_length=50)\n"
 STR = "\n    def __str__(self):\n        return self.name\n\n\n"
-META = '\n    class Meta:\n        db_table = "library_author"\n'
 AUTHOR = "class Author(models.Model):\n    name = models.CharField(max_length=100)\n"
 TITLES = "select id, title from library_book order by id"
 LOANS = "select id, lent_on from lending_loan order by id"
@@ -94,7 +93,9 @@ TO_LENDING = [
     (BOOK, "(Genre, blank", '("lending.Genre", blank'),
     (LOAN, "class Reader", f"{GENRE}\n\nclass Reader"),
 ]
-WRITER = AUTHOR.replace("Author", "Writer") + META
+WRITER = (
+    AUTHOR.replace("Author", "Writer") + '\n    class Meta:\n        db_table = "library_author"\n'
+)
 TO_WRITER = [(BOOK, AUTHOR, WRITER), (BOOK, "ForeignKey(Author", "ForeignKey(Writer")]
 DUE, RETURNED = (
     f"    {name} = models.DateField({{}})\n".format for name in ("due_on", "returned_on")
@@ -108,12 +109,12 @@ CHANGES = {
     "add a field that may be null": ([field("note = models.TextField(null=True)")], None, TITLES),
     "add a field with a `default`": ([field("pages = models.IntegerField(default=0)")], None, TITLES),
     "add a field with a `db_default`": ([field("pages = models.IntegerField(db_default=0)")], None, TITLES),
-    "add a unique field, filled by a function": (KEY, None, TITLES),
+    "add a unique field, its default a function": (KEY, None, TITLES),
     "make a field required, some rows being empty": ([(LOAN, RETURNED("null=True, blank=True"), RETURNED(""))], ["2"], LOANS),
     "let a field be null": ([(LOAN, DUE(""), DUE("null=True"))], None, LOANS),
-    "rename a field, and confirm it": ([CODE], ["y"], ISBNS, CODES),
+    "rename a field, and answer `y`": ([CODE], ["y"], ISBNS, CODES),
     RENAMED: ([CODE], None, ISBNS, CODES),
-    "rename a model, and confirm it": (TO_TOPIC, ["y"], NAMES, TOPICS),
+    "rename a model, and answer `y`": (TO_TOPIC, ["y"], NAMES, TOPICS),
     "rename a model, and keep its `db_table`": (TO_WRITER, ["y"], TITLES.replace("title", "name").replace("book", "author")),
     CUT: (TO_LENDING, None, NAMES, MOVED),
     "remove a field": ([(BOOK, ISBN, "")], None, ISBNS, ""),
@@ -174,7 +175,8 @@ sqlite, postgres = (
     for database, start in starts.items()
 )
 DEPLOY, CI, HIDES = (f"../../guide/{page}.md" for page in ("deploying", "ci", "what-sqlite-hides"))
-HERE, UNIQUE = "what-each-change-does.md", "../data/two-ways-to-move-rows.md"
+HERE = "what-each-change-does.md"
+UNIQUE = "../../guide/data-migrations.md#give-each-row-its-own-value-in-three-steps"
 FOUR = "../production/rename-in-four-releases.md"
 STEPS = "../production/remove-or-require-a-field.md"
 READ_ON = [HERE, DEPLOY, DEPLOY, UNIQUE, STEPS, HERE, FOUR, CI, DEPLOY, DEPLOY, HERE, STEPS]

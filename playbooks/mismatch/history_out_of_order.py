@@ -108,9 +108,10 @@ laptop.run("python manage.py showmigrations library | grep 0007")
 #
 # ## Fix it
 #
+# **Did it come with a pull? Tell whoever pushed it: one of you repairs it.**
 # **Never give an applied migration a parent that is not applied everywhere.** Put its file back to
-# what was applied, here from the commit that brought it (`:/Country` is the last one whose message has
-# that word).
+# what was applied, here from the commit that brought it. **`:/Country` is the last commit whose message
+# has this word.**
 
 # %% tags=["fix"]
 laptop.run("git restore --source ':/Country' library/migrations/0007_author_country.py")

@@ -76,6 +76,7 @@ laptop.chain("library")
 #   [somebody changed the schema with SQL](schema-changed-by-hand.md).
 # - **The tables are older than the app's migrations**: read
 #   [Your database had tables before it had migrations](fake-initial.md).
+# - **The database was restored from a dump**: [it is that of another day](restored-from-a-dump.md).
 # - **Somebody typed `--fake`**: [it marked more than it should](faked-too-much.md), or it went
 #   backwards, as [below](#what-not-to-do).
 # - **The error names a squash**: read

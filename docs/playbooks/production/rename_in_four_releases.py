@@ -181,6 +181,11 @@ table("A rename, release by release", columns, rows)
 # **Wait between releases** until no process of the release before the last one runs. Each row above
 # holds for two neighbours, and for no others.
 #
+# - **1, add**: an `AddField`, a `db_default` on both fields, and `save()` fills the new one from the old.
+# - **2, copy and switch**: a `RunPython` copies. The code reads the new field, and still fills the old.
+# - **3, forget**: a `RemoveField` in `state_operations` alone.
+# - **4, drop**: a `RunSQL` drops the column.
+#
 # ## Why it takes four
 #
 # - **The old code names the old column** in every query. So the column stays until no code names it.

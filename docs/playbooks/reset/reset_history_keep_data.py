@@ -57,6 +57,9 @@ restored.run("git restore --source HEAD~1 library/migrations")
 restored.run("python manage.py migrate --check")
 
 # %% [markdown]
+# **Is the newest file alone gone, and was it never pushed?** Then read
+# [Take back a migration that you have not pushed](undo-unpushed.md), and not on.
+#
 # Read on if they were never committed, or if no commit has a set that fits your database.
 #
 # **Do the tables fit the models?** The new files are written from the models. This command reads

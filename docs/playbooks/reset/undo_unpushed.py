@@ -103,7 +103,7 @@ laptop.run("cp db.sqlite3 ../before.sqlite3")
 # %% [markdown]
 # ### Get the file back
 #
-# **Is your file still there? Start at “migrate library 0006”.** Take the new migration away. It was
+# **Is your file still there? Start at “Migrate back”.** Take the new migration away. It was
 # never applied.
 
 # %% tags=["fix"]
