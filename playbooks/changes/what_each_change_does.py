@@ -93,13 +93,11 @@ TO_LENDING = [
     (BOOK, "(Genre, blank", '("lending.Genre", blank'),
     (LOAN, "class Reader", f"{GENRE}\n\nclass Reader"),
 ]
-WRITER = (
-    AUTHOR.replace("Author", "Writer") + '\n    class Meta:\n        db_table = "library_author"\n'
-)
+META = '\n    class Meta:\n        db_table = "library_author"\n'
+WRITER = AUTHOR.replace("Author", "Writer") + META
 TO_WRITER = [(BOOK, AUTHOR, WRITER), (BOOK, "ForeignKey(Author", "ForeignKey(Writer")]
-DUE, RETURNED = (
-    f"    {name} = models.DateField({{}})\n".format for name in ("due_on", "returned_on")
-)
+DUE = "    due_on = models.DateField({})\n".format
+RETURNED = "    returned_on = models.DateField({})\n".format
 TIMEZONE = (BOOK, "import models\n", "import models\nfrom django.utils import timezone\n")
 KEY = [TIMEZONE, field("since = models.DateTimeField(default=timezone.now, unique=True)")]
 INDEX = 'indexes = [models.Index(fields=["isbn"], name="library_book_isbn"), '
