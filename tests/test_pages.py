@@ -112,7 +112,7 @@ def test_the_commands_behind_a_table_are_in_the_notebook_alone(comparison: Resul
     behind = [one for cell in comparison.cells if not cell.tag for one in cell.shown]
     commands = [one for one in behind if one["kind"] == "command"]
     assert len(commands) >= 10
-    assert all(f"\n{one['line']}\n```" not in text for one in commands)
+    assert all(f'title="{one["place"]}" }}\n{one["line"]}\n```' not in text for one in commands)
     assert all(json.dumps(f"{one['place']} $ {one['line']}")[1:-1] in outputs for one in commands)
 
 

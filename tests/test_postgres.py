@@ -82,7 +82,8 @@ def test_the_version_is_that_of_the_server(laptop: Sandbox) -> None:
 def test_plain_python_starts_a_server_and_leaves_nothing(tmp_path: Path) -> None:
     """Also where the caller's environment names other servers."""
     (tmp_path / "playbook.py").write_text(PLAYBOOK)
-    hostile = {"PGHOST": "nowhere.invalid", "PGUSER": "nobody", "DATABASE_URL": "postgres://x/y"}
+    hostile = {"PGHOST": "nowhere.invalid", "PGPORT": "1", "DATABASE_URL": "postgres://x/y"}
+    hostile |= {"LC_ALL": "tr_TR.UTF-8", "PGOPTIONS": "--nothing=1"}
     done = subprocess.run(
         [sys.executable, tmp_path / "playbook.py"],
         env={**os.environ, **hostile, "TMPDIR": str(tmp_path), POSTGRES: ""},

@@ -94,6 +94,7 @@ def test_two_at_a_time_under_a_hostile_environment_gives_the_same(
         "DJANGO_SETTINGS_MODULE": "nowhere.settings",
         "DATABASE_URL": f"sqlite:///{database}",
         "PGHOST": "nowhere.invalid",
+        "PGPORT": "1",
         "PYTHONPATH": str(tmp_path),
         "PYTHONSTARTUP": str(tmp_path / "django.py"),
         "GIT_DIR": str(tmp_path / "nowhere.git"),

@@ -26,7 +26,7 @@ def numbers(results: list[Result]) -> str:
         ("databases", ", ".join(databases)),
     ]
     lines = [
-        "| in the last run | |",
+        "| in the last run | how many, or which |",
         "|---|---|",
         *(f"| {name} | {value} |" for name, value in rows),
     ]

