@@ -100,7 +100,11 @@ def _run(
         if todo:
             from .batch import run_all
 
-            for outcome in asyncio.run(run_all(todo, options.jobs, options.runner, tell)):
+            try:
+                outcomes = asyncio.run(run_all(todo, options.jobs, options.runner, tell))
+            except asyncio.CancelledError:  # SIGTERM: the end that Ctrl-C has, and not a traceback
+                raise KeyboardInterrupt from None
+            for outcome in outcomes:
                 if isinstance(outcome, Result):
                     results.save(keys[outcome.name], outcome)
                     done.append((outcome, False))
