@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import shutil
 from collections.abc import Iterator
@@ -110,9 +111,13 @@ def test_the_site_has_a_page_for_every_playbook(site: Path) -> None:
 
 
 def test_a_page_of_a_playbook_is_light(site: Path) -> None:
+    """What is its own; and all that is sent, with the navigation that every page has."""
     for book in PLAYBOOKS:
-        size = (site / book.page / "index.html").stat().st_size
-        assert size <= 60 * 1024, f"{book.page} has {size} bytes of HTML"
+        text = (site / book.page / "index.html").read_text(encoding="utf-8")
+        own = text.index("</article>") - text.index("<article")
+        assert own <= 36 * 1024, f"{book.page} has {own} bytes of HTML of its own"
+        sent = len(gzip.compress(text.encode()))
+        assert sent <= 14 * 1024, f"{book.page} has {sent} bytes, compressed"
 
 
 def test_no_link_is_broken(site: Path) -> None:

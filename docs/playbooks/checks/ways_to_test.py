@@ -267,7 +267,7 @@ table("What each way finds", ["what is wrong", *WAYS], rows)
 #   what the test suite finds.
 # - **A copy is no new database.** It has the row that the migration looks for. The next developer
 #   and your CI do not.
-# - **The import is found by reading.** This lists it, and prints nothing if there is none:
+# - **The import is found by reading.** This lists its usual form; look for others by eye:
 #
 #   ```bash
 #   git grep --untracked "models import" -- "*/migrations/*.py"
