@@ -1,5 +1,8 @@
 """Asks of one playbook which of its `fix` cells it could do without: `leaving_out.py PLAYBOOK`.
 
+Or, with the line of a `fix` cell behind it, whether it passes without that one alone: for a
+playbook on PostgreSQL, whose databases and sessions cannot be put back as they were.
+
 Before each `fix` cell the process forks. The child goes on without that cell and must fail; then
 the folder of the sandboxes is put back as it was, and the parent goes on with the cell. So what
 stands before a cell runs once, and not again for every cell after it. The answer is a JSON list
@@ -33,6 +36,12 @@ def main(playbook: Playbook, home: Path) -> list[int]:
     return needless
 
 
+def alone(playbook: Playbook, line: int) -> list[int]:
+    """The line of this `fix` cell if the playbook passes without it; else nothing."""
+    rest = [cell for cell in playbook.cells() if cell.kind == "code" and cell.line != line]
+    return [line] if runs_through(rest, {"__name__": "__main__"}) else []
+
+
 def execute(cell: Cell, names: dict[str, Any]) -> None:
     exec(compile(cell.source, f"line {cell.line}", "exec"), names)
 
@@ -51,6 +60,7 @@ def passes(rest: list[Cell], names: dict[str, Any], home: Path) -> bool:
 
 
 def runs_through(rest: list[Cell], names: dict[str, Any]) -> bool:
+    shown = os.dup(sys.stdout.fileno())
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     try:
         for cell in rest:
@@ -58,6 +68,9 @@ def runs_through(rest: list[Cell], names: dict[str, Any]) -> bool:
             execute(cell, names)
     except BaseException:
         return False
+    finally:
+        sys.stdout.flush()
+        os.dup2(shown, sys.stdout.fileno())
     return True
 
 
@@ -73,5 +86,9 @@ def must_be_whole(value: object) -> None:
 
 
 if __name__ == "__main__":
-    found = main(Playbook(Path(sys.argv[1])), Path(os.environ[DIRECTORY]))
+    asked = Playbook(Path(sys.argv[1]))
+    if len(sys.argv) > 2:
+        found = alone(asked, int(sys.argv[2]))
+    else:
+        found = main(asked, Path(os.environ[DIRECTORY]))
     print(json.dumps(found))

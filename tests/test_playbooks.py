@@ -9,14 +9,17 @@ import shutil
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 from conftest import PLAYBOOKS, Make
-from playbook_kit import site_files
+from playbook_kit import postgres, site_files, template
 from playbook_kit.batch import servers
 from playbook_kit.cli import ROOT
+from playbook_kit.commands import Forked
 from playbook_kit.execution import Failure, Job
 from playbook_kit.pages import DATABASES
 from playbook_kit.results import Result
@@ -64,22 +67,33 @@ def test_a_command_that_failed_was_expected_to(
 @pytest.fixture(scope="session")
 def needless() -> dict[str, list[int]]:
     """By playbook, the lines of the `fix` cells without which it passes all the same."""
-    with run_directory() as directory, servers(directory, None) as (_, commands):
-        ask = partial(ask_what_is_needless, directory, commands)
-        with ThreadPoolExecutor((os.cpu_count() or 1) + 1) as pool:
-            return dict(zip(NAMES, pool.map(ask, PLAYBOOKS), strict=True))
+    with ExitStack() as stack:
+        directory = stack.enter_context(run_directory())
+        _, commands = stack.enter_context(servers(directory, None))
+        folder = stack.enter_context(postgres.server(directory))
+        project = template.prepared(Forked(commands)) / "project"
+        postgres.prepare(folder, project, directory, Forked(commands))
+        ask = partial(ask_what_is_needless, Job(directory, "", commands, folder))
+        pool = stack.enter_context(ThreadPoolExecutor((os.cpu_count() or 1) + 1))
+        return dict(zip(NAMES, pool.map(ask, PLAYBOOKS), strict=True))
 
 
-def ask_what_is_needless(directory: Path, commands: str, playbook: Playbook) -> list[int]:
-    if not any(cell.tag == "fix" for cell in playbook.cells()):
-        return []
-    home = directory / playbook.name
+def ask_what_is_needless(below: Job, playbook: Playbook) -> list[int]:
+    lines = [cell.line for cell in playbook.cells() if cell.tag == "fix"]
+    if "PostgreSQL" in playbook.needs():
+        found = [ask(below, playbook, str(line)) for line in lines]
+        return [line for one in found for line in one]
+    return ask(below, playbook) if lines else []
+
+
+def ask(below: Job, playbook: Playbook, *line: str) -> list[int]:
+    """What `leaving_out.py` says, in a folder of its own."""
+    home = below.directory / "-".join((playbook.name, *line))
     home.mkdir()
-    job = Job(home, commands=commands)
     done = subprocess.run(
-        [sys.executable, LEAVING_OUT, playbook.path],
-        cwd=directory,
-        env=job.environment(),
+        [sys.executable, LEAVING_OUT, playbook.path, *line],
+        cwd=below.directory,
+        env=replace(below, directory=home).environment(),
         capture_output=True,
         text=True,
         check=False,
@@ -103,7 +117,7 @@ def test_the_test_of_fix_steps_knows_a_needless_one(
 ) -> None:
     fix = '# %% tags=["fix"]\n'
     playbook = make("needless", {fix: f"{fix}laptop.run('git status --short')\n\n{fix}"})
-    (line,) = ask_what_is_needless(tmp_path, fork_server, playbook)
+    (line,) = ask_what_is_needless(Job(tmp_path, commands=fork_server), playbook)
     assert playbook.path.read_text().splitlines()[line - 1].startswith("laptop.run('git status")
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playbook_kit import Sandbox, postgres
+from playbook_kit import Background, Client, Sandbox, clients, postgres, who_waits
 from playbook_kit.commands import Forked
 from playbook_kit.errors import PlaybookError
 from playbook_kit.postgres import POSTGRES, prepare, server
@@ -70,9 +70,52 @@ def test_a_clone_has_a_database_of_its_own(laptop: Sandbox) -> None:
         other.rows("select count(*) from library_genre")
 
 
-def test_the_chain_says_that_it_measures_sqlite(laptop: Sandbox) -> None:
-    with pytest.raises(PlaybookError, match="a database of SQLite"):
-        laptop.chain()
+def test_the_chain_is_measured_with_types_and_their_lengths(laptop: Sandbox) -> None:
+    assert laptop.chain().whole
+    laptop.rows("alter table library_book alter title type varchar(99)")
+    laptop.rows("drop index library_book_title")
+    laptop.rows("create table shelf (id integer)")
+    assert laptop.chain("library").findings[:2] == [
+        "column library_book.title is character varying(99): "
+        "the recorded migrations make it character varying(200)",
+        "index on library_book (title) is missing: the recorded migrations make it",
+    ]
+    assert "table shelf exists" in laptop.chain()
+    left = laptop.rows("select count(*) from pg_database where datname like '%scratch'")
+    assert left == [(0,)], "the scratch database is gone"
+
+
+def test_who_waits_for_whom_is_seen(laptop: Sandbox) -> None:
+    report, web = Client(laptop, "report"), Client(laptop, "web")
+    report.rows("begin")
+    report.rows("select count(*) from library_book")
+    migrating = Background(laptop, "python manage.py migrate library 0004")
+    assert who_waits(laptop, 1) == [("migrate", "report")]
+    page = web.start("select count(*) from library_book")
+    assert who_waits(laptop, 2) == [("migrate", "report"), ("web", "migrate")]
+    report.close()
+    assert "Unapplying library.0005_longer_titles... OK" in migrating.end()
+    assert page.result(10) == [(6,)]
+    web.close()
+
+
+def test_a_command_in_the_background_is_held_to_what_is_expected(laptop: Sandbox) -> None:
+    with pytest.raises(PlaybookError, match="it succeeds"):
+        Background(laptop, "python manage.py migrate library 0099").end()
+    Background(laptop, "python manage.py migrate library 0099").end(fails="Cannot find")
+
+
+def test_a_wait_that_does_not_come_is_an_error(
+    laptop: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clients, "DEADLINE", 0.1)
+    with pytest.raises(PlaybookError, match="1 wait"):
+        who_waits(laptop, 1)
+
+
+def test_a_client_needs_a_server(home: Path) -> None:
+    with pytest.raises(PlaybookError, match="a database of PostgreSQL"):
+        Client(Sandbox(f"sqlite-{home.name}"), "web")
 
 
 def test_the_version_is_that_of_the_server(laptop: Sandbox) -> None:

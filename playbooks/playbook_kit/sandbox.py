@@ -20,27 +20,12 @@ from .environment import DIRECTORY, frozen
 from .errors import PlaybookError, last_lines
 from .events import Command, Edit, File, Query
 from .graph import Graph
+from .outcome import Output, Rows, held, output_of
 from .output import cut_tracebacks, scrub
 from .shell import run_line
 from .show import show, show_measured
 
 PROBE = Path(__file__).with_name("probe") / "__main__.py"
-
-
-class Output(str):
-    """What a command printed, and its exit code. A notebook does not draw it: it has been shown."""
-
-    code: int = 0
-
-    def _ipython_display_(self) -> None:
-        pass
-
-
-class Rows(list[tuple[Any, ...]]):
-    """The rows of a query, as JSON types. A notebook does not draw them: they have been shown."""
-
-    def _ipython_display_(self) -> None:
-        pass
 
 
 @cache
@@ -65,14 +50,14 @@ class Sandbox:
 
     def __init__(self, name: str, database: str = "SQLite") -> None:
         self.name = name
-        self._url = ""  # of its own database, where that is not the project's default
+        self.url = ""  # of its own database, where that is not the project's default
         self.path = _home() / name
         if self.path.exists():
             raise PlaybookError(f'Sandbox("{name}")', "a name not used yet", "it exists already")
         template.copy_to(_home(), self.path)
         if database == "PostgreSQL":
             (self.path / "db.sqlite3").unlink()
-            self._url = postgres.copy(_home(), name)
+            self.url = postgres.copy(_home(), name)
 
     def __repr__(self) -> str:
         return f'Sandbox("{self.name}")'
@@ -90,19 +75,18 @@ class Sandbox:
         `fails`: the command must end with an exit code other than 0 and print these words (any
         words do for `""`). `answers`: lines typed at its prompts. `seconds`: its time limit.
         """
-        output = self.attempt(line, answers=answers, seconds=seconds)
-        tried = f"{self.name} $ {line}"
-        got = f"exit code {output.code}, and at the end:\n{last_lines(output)}"
-        if fails is None and output.code:
-            raise PlaybookError(tried, "it succeeds", got)
-        if fails is not None and not output.code:
-            raise PlaybookError(tried, f"it fails and prints {fails!r}", got)
-        if fails and fails not in output:
-            raise PlaybookError(tried, f"it fails and prints {fails!r}", got)
-        return output
+        done = self.carry_out(line, answers, seconds)
+        show(done)
+        return held(done, fails)
 
     def attempt(self, line: str, *, answers: Sequence[str] = (), seconds: float = 60) -> Output:
         """Run what a person types where success and failure are both an answer: see `.code`."""
+        done = self.carry_out(line, answers, seconds)
+        show(done)
+        return output_of(done)
+
+    def carry_out(self, line: str, answers: Sequence[str] = (), seconds: float = 60) -> Command:
+        """Run what a person types, without a word: for what shows it later."""
         typed = "".join(f"{answer}\n" for answer in answers)
         started = time.perf_counter()
 
@@ -116,10 +100,7 @@ class Sandbox:
             raise PlaybookError(tried, f"it ends within {seconds:g} s", str(error)) from None
         text = cut_tracebacks(scrub(text, _home()))
         took = time.perf_counter() - started
-        show(Command(self.name, line, text, code, tuple(answers), took))
-        output = Output(text)
-        output.code = code
-        return output
+        return Command(self.name, line, text, code, tuple(answers), took)
 
     def replace(self, path: str, old: str, new: str) -> None:
         """Edit a file: `old`, which must stand there exactly once, becomes `new`. Shows a diff."""
@@ -159,13 +140,11 @@ class Sandbox:
         if other.path.exists():
             raise PlaybookError(f'{self!r}.clone("{name}")', "a new name", "it exists already")
         shutil.copytree(self.path, other.path, symlinks=True)
-        other._url = self._url and postgres.copy(_home(), name, self._url)
+        other.url = self.url and postgres.copy(_home(), name, self.url)
         return other
 
     def chain(self, app: str = "") -> Chain:
-        """Measure the three links of the chain, for one app or for all; on SQLite only."""
-        if self._url:
-            raise PlaybookError(f"{self!r}.chain()", "a database of SQLite", "PostgreSQL")
+        """Measure the three links of the chain, for one app or for all."""
         chain = Chain.from_dict({"place": self.name, **self._probe("chain", app)})
         show_measured(chain)
         return chain
@@ -179,7 +158,10 @@ class Sandbox:
     def _call(
         self, argv: list[str], stdin: str, seconds: float, file: IO[bytes] | None
     ) -> tuple[int, str]:
-        env = frozen(_home(), self.name) | ({"DATABASE_URL": self._url} if self._url else {})
+        env = frozen(_home(), self.name)
+        if self.url:
+            # PostgreSQL lists its sessions by this name.
+            env |= {"DATABASE_URL": self.url, "PGAPPNAME": argv[2] if len(argv) > 2 else argv[0]}
         if argv[0] == "python":
             run, argv = commands.runner().python, argv[1:]
         elif argv[0] == "git":

@@ -56,14 +56,29 @@ class Schema:
         """What this table is like."""
         look = self.connection.introspection
         with self.connection.cursor() as cursor:
+            types = self._types(cursor, name)
             columns = {
-                column.name: (str(column.type_code).lower(), bool(column.null_ok))
+                column.name: (
+                    str(types.get(column.name, column.type_code)).lower(),
+                    bool(column.null_ok),
+                )
                 for column in look.get_table_description(cursor, name)
             }
             parts: Counter[Part] = Counter()
             for constraint, about in look.get_constraints(cursor, name).items():
                 parts[_part(constraint, about)] += 1
         return Table(columns, parts)
+
+    def _types(self, cursor: Any, name: str) -> dict[str, str]:
+        """Types with their lengths, where Django's introspection has numbers for them."""
+        if self.connection.vendor != "postgresql":
+            return {}
+        cursor.execute(
+            "select attname, format_type(atttypid, atttypmod) from pg_attribute "
+            "where attrelid = %s::regclass and attnum > 0 and not attisdropped",
+            [self.connection.ops.quote_name(name)],
+        )
+        return dict(cursor.fetchall())
 
     def same(self, other: Schema, name: str) -> bool:
         """Whether SQLite holds the same SQL for this table in both: it need not be parsed then."""
@@ -73,19 +88,27 @@ class Schema:
 
 @contextmanager
 def scratch(state: ProjectState) -> Iterator[Schema]:
-    """The schema of a scratch database in memory, in which the state's tables were created."""
+    """The schema of a scratch database in which the state's tables were created: on SQLite in
+    memory, on PostgreSQL beside the real one."""
     real = connections[DEFAULT_DB_ALIAS]
-    memory = type(real)({**real.settings_dict, "NAME": ":memory:"}, alias="scratch")
-    connections["scratch"] = memory
+    name = ":memory:" if real.vendor == "sqlite" else f"{real.settings_dict['NAME']}_scratch"
+    if real.vendor != "sqlite":
+        with real.cursor() as cursor:
+            cursor.execute(f"create database {name} template template0")
+    scratch = type(real)({**real.settings_dict, "NAME": name}, alias="scratch")
+    connections["scratch"] = scratch
     try:
-        with memory.schema_editor() as editor:
+        with scratch.schema_editor() as editor:
             for model in state.apps.get_models():
                 if model._meta.managed and not model._meta.proxy:
                     editor.create_model(model)
-        yield Schema(memory)
+        yield Schema(scratch)
     finally:
-        memory.close()
+        scratch.close()
         del connections["scratch"]
+        if real.vendor != "sqlite":
+            with real.cursor() as cursor:
+                cursor.execute(f"drop database if exists {name}")
 
 
 def _part(name: str, about: dict[str, Any]) -> Part:
