@@ -8,7 +8,9 @@ come within `DEADLINE` is an error.
 from __future__ import annotations
 
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
+from threading import Thread
 from typing import Any
 
 from .errors import PlaybookError
@@ -21,7 +23,8 @@ DEADLINE = 30.0  # seconds
 _LOOK = 0.02  # seconds between two looks at the server
 _WAITING = """
 select waiting.application_name, lock.mode,
-       coalesce(lock.relation::regclass::text, lock.locktype),
+       case lock.locktype when 'tuple' then 'a row of ' else '' end
+       || coalesce(lock.relation::regclass::text, lock.locktype),
        array(select application_name from pg_stat_activity
              where pid = any(pg_blocking_pids(waiting.pid)) order by backend_start)
 from pg_stat_activity waiting
@@ -41,7 +44,6 @@ class Client:
     def __init__(self, place: Sandbox, name: str) -> None:
         self.place, self.name = place, name
         self._connection = _connect(place, name)
-        self._thread = ThreadPoolExecutor(1)
 
     def rows(self, sql: str) -> Rows:
         """Run one statement, show it, and return its rows."""
@@ -54,11 +56,10 @@ class Client:
         """Send a statement that has to wait for others, and go on. `.result()` of what comes back
         waits for its answer."""
         show(Query(_where(self.place, self.name), sql, (), ()))
-        return self._thread.submit(lambda: Rows(self._ask(sql)[1]))
+        return _in_background(lambda: Rows(self._ask(sql)[1]))
 
     def close(self) -> None:
         """End the session, and with it what it holds."""
-        self._thread.shutdown()
         self._connection.close()
 
     def _ask(self, sql: str) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
@@ -72,7 +73,7 @@ class Background:
     """A command of a sandbox that goes on while the playbook does something else."""
 
     def __init__(self, place: Sandbox, line: str) -> None:
-        self._answer = ThreadPoolExecutor(1).submit(place.carry_out, line)
+        self._answer = _in_background(lambda: place.carry_out(line))
 
     def end(self, *, fails: str | None = None) -> Output:
         """Wait until it has ended, show it, and hold it to what `Sandbox.run` means by `fails`."""
@@ -84,11 +85,12 @@ class Background:
 def who_waits(place: Sandbox, number: int) -> list[tuple[str, str]]:
     """Wait until so many sessions wait for a lock; show for each what it wants, of which table, and
     who is before it; return pairs of who waits and for whom. Raises PlaybookError in the end."""
-    found: list[Any] = []
+    end = time.monotonic() + DEADLINE
     with _connect(place, "look") as connection:
-        end = time.monotonic() + DEADLINE
-        while len(found) != number and time.monotonic() < end:
+        while True:
             found = connection.execute(_WAITING.encode()).fetchall()
+            if len(found) == number or time.monotonic() > end:
+                break
             time.sleep(_LOOK)
     rows = tuple(
         (f"`{name}`", f"`{_spelled(mode)}`", f"`{what}`", ", ".join(f"`{it}`" for it in before))
@@ -99,6 +101,21 @@ def who_waits(place: Sandbox, number: int) -> list[tuple[str, str]]:
     columns = ("who waits", "wants", "on", "is behind")
     show(Table(f"Who waits on {place.name}", columns, rows))
     return [(name, other) for name, _, _, before in found for other in before]
+
+
+def _in_background(act: Callable[[], Any]) -> Future[Any]:
+    """Do it in a thread that does not keep the process alive: a playbook that fails while something
+    waits must end all the same."""
+    answer: Future[Any] = Future()
+
+    def work() -> None:
+        try:
+            answer.set_result(act())
+        except BaseException as error:
+            answer.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    return answer
 
 
 def _connect(place: Sandbox, name: str) -> Any:
