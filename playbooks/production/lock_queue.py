@@ -149,7 +149,7 @@ report.rows("commit")
 
 # %% [markdown]
 # Migrate again.
-# **After 3 seconds behind a lock it gives up. Then find who is before it, and run it again.**
+# **After 3 s behind a lock it gives up. Then find who is before it, and run it again.**
 
 # %% tags=["fix"]
 production.run("python manage.py migrate --settings config.migrate")
@@ -242,7 +242,7 @@ second.end(fails='column "language" of relation "library_book" already exists')
 # ## Keep it from happening
 #
 # Deploy with the timeout, and try again by program. At each lock your pages may still wait for up to
-# 3 seconds: choose what they can bear. How long `migrate` then *holds* a lock depends on the table.
+# 3 s: choose what they can bear. How long `migrate` then *holds* a lock depends on the table.
 # These are small, and no duration is measured here.
 # **Not for a migration with `atomic = False`: [a half of it may stay](../mismatch/half-applied.md).**
 
@@ -258,7 +258,7 @@ from django.db import OperationalError
 
 class Command(Migrate):
     def handle(self, *args, **options):
-        for pause in (3, 10, 60, 0):  # seconds in which your pages go on; then no more tries
+        for pause in (3, 10, 60, 0):  # in s: your pages go on; then no more tries
             try:
                 return super().handle(*args, **options)
             except OperationalError as error:
