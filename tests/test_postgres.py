@@ -140,6 +140,24 @@ def test_plain_python_starts_a_server_and_leaves_nothing(tmp_path: Path) -> None
     assert servers_below(tmp_path) == []
 
 
+def test_plain_python_that_is_killed_politely_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "playbook.py").write_text(f"{PLAYBOOK}import time\ntime.sleep(600)\n")
+    running = subprocess.Popen(
+        [sys.executable, "-u", tmp_path / "playbook.py"],
+        env={**os.environ, "TMPDIR": str(tmp_path), POSTGRES: ""},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert running.stdout
+    while running.stdout.readline().strip() != "[(6,)]":
+        assert running.poll() is None
+    assert servers_below(tmp_path)
+    running.terminate()
+    running.communicate(timeout=60)
+    assert [path.name for path in tmp_path.iterdir()] == ["playbook.py"]
+    assert servers_below(tmp_path) == []
+
+
 def test_the_server_of_a_killed_run_ends_with_the_next_run() -> None:
     holding = subprocess.Popen([sys.executable, "-c", HOLD], stdout=subprocess.PIPE, text=True)
     assert holding.stdout

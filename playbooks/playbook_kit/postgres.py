@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -94,6 +95,9 @@ def here() -> str:
 
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
+    # A polite kill would end this process without `atexit`, and leave the server running.
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     folder = stack.enter_context(server(_home()))
     prepare(folder, prepared() / "project", _home(), commands.runner())
     return folder
