@@ -80,7 +80,7 @@ def needless() -> dict[str, list[int]]:
 
 def ask_what_is_needless(below: Job, playbook: Playbook) -> list[int]:
     lines = [cell.line for cell in playbook.cells() if cell.tag == "fix"]
-    if "PostgreSQL" in playbook.needs():
+    if "PostgreSQL" in playbook.header().databases:
         found = [ask(below, playbook, str(line)) for line in lines]
         return [line for one in found for line in one]
     return ask(below, playbook) if lines else []
@@ -169,7 +169,7 @@ def test_ran_on_names_only_what_has_a_recorded_run() -> None:
     for playbook in PLAYBOOKS:
         page = (SITE.pages / f"{playbook.page}.md").read_text()
         made = record[playbook.name]
-        names = playbook.header().databases
+        names = playbook.header().every_database
         ran = ", ".join(f"{name} {made[DATABASES[name]]}" for name in names)
         assert f"<dt>Ran on</dt><dd>Django {made['django']}, {ran}</dd>" in page
         assert set(made) == set(versions())
@@ -180,7 +180,8 @@ def test_a_playbook_is_short_enough_to_be_read() -> None:
     for playbook in PLAYBOOKS:
         text = playbook.path.read_text().split("\n# ---\n", 1)[1]
         lines = [line for line in text.splitlines() if line.strip("# ") and line[:4] != "# %%"]
-        assert len(lines) <= 180, f"{playbook.path} has {len(lines)} lines of code and text"
+        most = 200 if playbook.header().again_on else 180  # two words for each thing
+        assert len(lines) <= most, f"{playbook.path} has {len(lines)} lines of code and text"
 
 
 def test_playbooks_touch_no_process_and_no_django() -> None:

@@ -76,8 +76,7 @@ def test_the_chain_is_measured_with_types_and_their_lengths(laptop: Sandbox) -> 
     laptop.rows("drop index library_book_title")
     laptop.rows("create table shelf (id integer)")
     assert laptop.chain("library").findings[:2] == [
-        "column library_book.title is character varying(99): "
-        "the recorded migrations make it character varying(200)",
+        "column library_book.title is varchar(99): the recorded migrations make it varchar(200)",
         "index on library_book (title) is missing: the recorded migrations make it",
     ]
     assert "table shelf exists" in laptop.chain()

@@ -1,6 +1,6 @@
 """Runs the playbooks and writes their pages. A playbook itself needs one name, `Sandbox`; one that
-compares several situations needs `table` too, and one on what happens at the same time on
-PostgreSQL needs `Client`, `Background` and `who_waits`."""
+compares several situations needs `table` too, one that is run on several databases `on`, and one on
+what happens at the same time on PostgreSQL `Client`, `Background` and `who_waits`."""
 
 from __future__ import annotations
 
@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .clients import Background, Client, who_waits
+    from .databases import on
     from .sandbox import Sandbox
     from .show import table
 
-__all__ = ["Background", "Client", "Sandbox", "table", "who_waits"]
+__all__ = ["Background", "Client", "Sandbox", "on", "table", "who_waits"]
 
 _MODULES = {
     "Background": "clients",
     "Client": "clients",
     "Sandbox": "sandbox",
+    "on": "databases",
     "table": "show",
     "who_waits": "clients",
 }

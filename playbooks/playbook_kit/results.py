@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,16 @@ class Result:
         for cell in self.cells:
             if tag is None or cell.tag == tag:
                 yield from (one for one in cell.shown if kind in ("", one["kind"]))
+
+    def by_database(self) -> dict[str, Result]:
+        """This result as each database of its own gave it, that of the first run at the top; its
+        `databases` in one word where it was run once only."""
+        first = {", ".join(self.header.databases): self}
+        return first | {name: self._on(name) for name in self.header.again_on}
+
+    def _on(self, database: str) -> Result:
+        cells = [replace(cell, shown=cell.again[database]) for cell in self.cells]
+        return replace(self, cells=cells)
 
 
 def key(playbook: Playbook) -> str:

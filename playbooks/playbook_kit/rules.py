@@ -29,8 +29,11 @@ def broken_promises(result: Result) -> list[str]:
     """One sentence for each rule that this result breaks; none for a good playbook."""
     if result.header.answer:
         return [*_tables(result), *_checks(result), *_words(result)]
-    rules = _form, _checks, _symptoms, _chain, _words
-    return [problem for rule in rules for problem in rule(result)]
+    rules = _form, _checks, _symptoms, _words
+    problems = [problem for rule in rules for problem in rule(result)]
+    for name, one in result.by_database().items():
+        problems += [f"on {name}: {problem}" for problem in _chain(one)]
+    return problems
 
 
 def _tables(result: Result) -> Iterator[str]:
@@ -57,10 +60,19 @@ def _checks(result: Result) -> Iterator[str]:
 
 
 def _symptoms(result: Result) -> Iterator[str]:
-    printed = " ".join(" ".join(shown["output"].split()) for shown in result.shown("command"))
+    on = [printed(one) for one in result.by_database().values()]
     for symptom in result.header.symptoms:
-        if " ".join(symptom.split()) not in printed:
+        if not any(symptom in texts for texts in on):
             yield f"no command printed the symptom {symptom!r}"
+    for texts in on:
+        if len(texts) > 3:
+            yield f"{len(texts)} symptoms push the fix off the screen: 3 for each database"
+
+
+def printed(result: Result) -> list[str]:
+    """The symptoms of the header that a command of this result printed."""
+    outputs = " ".join(" ".join(shown["output"].split()) for shown in result.shown("command"))
+    return [one for one in result.header.symptoms if " ".join(one.split()) in outputs]
 
 
 def _chain(result: Result) -> Iterator[str]:

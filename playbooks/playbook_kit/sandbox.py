@@ -16,6 +16,7 @@ from typing import IO, Any
 
 from . import commands, postgres, template
 from .chain import Chain
+from .databases import default
 from .environment import DIRECTORY, frozen
 from .errors import PlaybookError, last_lines
 from .events import Command, Edit, File, Query
@@ -45,17 +46,17 @@ class Sandbox:
     Migrated, seeded and committed to Git on `main`, with a bare repository `origin` beside it.
     Every command is a process of its own. Raises PlaybookError as soon as something does not
     happen as the playbook says. `database="PostgreSQL"`: a database on a private server, in place
-    of the file `db.sqlite3`.
+    of the file `db.sqlite3`; without it, what the playbook is being run on.
     """
 
-    def __init__(self, name: str, database: str = "SQLite") -> None:
+    def __init__(self, name: str, database: str = "") -> None:
         self.name = name
         self.url = ""  # of its own database, where that is not the project's default
         self.path = _home() / name
         if self.path.exists():
             raise PlaybookError(f'Sandbox("{name}")', "a name not used yet", "it exists already")
         template.copy_to(_home(), self.path)
-        if database == "PostgreSQL":
+        if (database or default()) == "PostgreSQL":
             (self.path / "db.sqlite3").unlink()
             self.url = postgres.copy(_home(), name)
 
@@ -99,6 +100,8 @@ class Sandbox:
             tried = f"{self.name} $ {line}"
             raise PlaybookError(tried, f"it ends within {seconds:g} s", str(error)) from None
         text = cut_tracebacks(scrub(text, _home()))
+        if self.url:
+            text = text.replace(postgres.name_in(self.url), postgres.NAME)
         took = time.perf_counter() - started
         return Command(self.name, line, text, code, tuple(answers), took)
 
@@ -126,11 +129,7 @@ class Sandbox:
         started = time.perf_counter()
         answer = self._probe("rows", sql)
         took = time.perf_counter() - started
-        cells = tuple(
-            tuple("NULL" if value is None else str(value) for value in row)
-            for row in answer["rows"]
-        )
-        show(Query(self.name, sql, tuple(answer["columns"]), cells, took))
+        show(Query.of(self.name, sql, answer["columns"], answer["rows"], took))
         return Rows(tuple(row) for row in answer["rows"])
 
     def clone(self, name: str) -> Sandbox:
@@ -166,6 +165,10 @@ class Sandbox:
             run, argv = commands.runner().python, argv[1:]
         elif argv[0] == "git":
             run = commands.execute
+        elif self.url and argv[0] in postgres.CLIENTS:
+            run = commands.execute
+            argv, more = postgres.client(argv, self.url)
+            env |= more
         else:
             raise ValueError(f"the kit runs python, git and file commands, not {argv[0]!r}")
         code, output = run(argv, self.path, env, stdin, seconds, file)

@@ -67,8 +67,9 @@ def _run_pipeline(stages: list[list[str]], cwd: Path, call: Call) -> tuple[int, 
             return code, shown + more
         with target.open("w+b") if target else tempfile.TemporaryFile() as file:
             code, more = _run_one(stage, stdin, cwd, call, file)
-            file.seek(0)
-            stdin = file.read().decode()
+            if not last:
+                file.seek(0)
+                stdin = file.read().decode()
         shown += more
     return code, shown
 

@@ -16,13 +16,15 @@ TAGS = ("setup", "before", "fix", "after", "check")
 
 @dataclass
 class Cell:
-    """A cell: its text, where it starts in the file, its tag, and, once run, what it showed."""
+    """A cell: its text, where it starts in the file, its tag, and, once run, what it showed,
+    also on the databases on which the playbook was run again."""
 
     kind: str  # "markdown" or "code"
     source: str
     line: int  # of its first line of text, counted from 1
     tag: str = ""
     shown: list[dict[str, Any]] = field(default_factory=list)
+    again: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # by database
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Playbook:
     def needs(self) -> tuple[str, ...]:
         """The databases that it is run on; none where its header says nothing that holds."""
         try:
-            return self.header().databases
+            return self.header().every_database
         except HeaderError:
             return ()
 

@@ -70,11 +70,13 @@ class Schema:
         return Table(columns, parts)
 
     def _types(self, cursor: Any, name: str) -> dict[str, str]:
-        """Types with their lengths, where Django's introspection has numbers for them."""
+        """Types with their lengths, where Django's introspection has numbers for them; a text's as
+        Django's own SQL spells it."""
         if self.connection.vendor != "postgresql":
             return {}
         cursor.execute(
-            "select attname, format_type(atttypid, atttypmod) from pg_attribute "
+            "select attname, replace(format_type(atttypid, atttypmod), 'character varying', 'varchar') "
+            "from pg_attribute "
             "where attrelid = %s::regclass and attnum > 0 and not attisdropped",
             [self.connection.ops.quote_name(name)],
         )
