@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from conftest import PLAYBOOKS
+from conftest import EVERY
 from playbook_kit import cli
 from playbook_kit.execution import Failure
 from playbook_kit.source import TAGS, find
@@ -25,7 +25,7 @@ def test_help_names_each_command_and_each_option() -> None:
 
 def test_list_names_every_playbook_with_its_title() -> None:
     said = run(cli.main, ["list"]).output
-    assert len(said.splitlines()) == len(PLAYBOOKS)
+    assert len(said.splitlines()) == len(EVERY)
     assert "two_leaf_nodes" in said
     assert "Two branches added a migration to the same app" in said
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import mean
 
 import pytest
-from conftest import PLAYBOOKS
+from conftest import EVERY
 from handwriting import DOCS, PAGES, by_hand, fences, items, links, name, sections, sentences
 from playbook_kit.cheatsheet import named
 from playbook_kit.downloads import offer, plain
@@ -168,7 +168,7 @@ def test_five_files_are_offered_and_have_no_links() -> None:
 def test_the_cheat_sheet_is_made_of_fixes() -> None:
     text = (DOCS / "onboarding" / "cheat-sheet.md").read_text()
     assert len(named(text)) >= 10
-    assert set(named(text)) <= {playbook.name for playbook in PLAYBOOKS}
+    assert set(named(text)) <= {playbook.name for playbook in EVERY}
     assert text.count('<div class="card"') == len(named(text)) + 1, "and the table of commands"
 
 

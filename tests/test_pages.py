@@ -7,7 +7,7 @@ import re
 
 import nbformat
 import pytest
-from conftest import PLAYBOOKS
+from conftest import EVERY, PLAYBOOKS
 from playbook_kit import blocks, pages, site_files
 from playbook_kit.cli import ROOT
 from playbook_kit.errors import HeaderError
@@ -52,8 +52,13 @@ def test_its_parts_stand_in_the_fixed_order(result: Result) -> None:
     assert places == sorted(places)
 
 
+def without_tabs(text: str) -> str:
+    """The page with what stands in tabs at the left margin."""
+    return re.sub("^    ", "", text, flags=re.MULTILINE)
+
+
 def test_every_symptom_stands_on_it_verbatim(result: Result) -> None:
-    text = pages.page(result)
+    text = without_tabs(pages.page(result))
     for symptom in result.header.symptoms:
         assert f"\n{symptom}\n" in text
 
@@ -78,7 +83,9 @@ def test_the_short_version_shows_a_small_edit_and_names_a_large_one() -> None:
 
 
 def test_commands_and_outputs_are_separate_blocks(result: Result) -> None:
-    blocks = re.findall(r"^(`{3,}) \{ (.*?) \}\n(.*?)\n\1$", pages.page(result), re.M | re.S)
+    blocks = re.findall(
+        r"^(`{3,}) \{ (.*?) \}\n(.*?)\n\1$", without_tabs(pages.page(result)), re.M | re.S
+    )
     commands = [text for _, options, text in blocks if ".command" in options]
     shown = (one for cell in result.cells if cell.tag != "check" for one in cell.shown)
     lines = {one["line"] for one in shown if one["kind"] == "command"}
@@ -121,7 +128,7 @@ def test_each_family_names_each_of_its_playbooks_once() -> None:
     assert len(landing) >= 4
     for group in landing:
         names = order((ROOT / group / INDEX).read_text())
-        assert sorted(names) == sorted(p.name for p in PLAYBOOKS if p.path.parent.name == group)
+        assert sorted(names) == sorted(p.name for p in EVERY if p.path.parent.name == group)
 
 
 def test_a_landing_page_asks_what_is_seen_and_where_it_is_applied() -> None:
@@ -180,7 +187,7 @@ def test_each_silent_failure_links_the_playbook_that_shows_it() -> None:
     text = (REPOSITORY / "docs" / "guide" / "when-nothing-complains.md").read_text()
     items = [line for line in text.splitlines() if line.startswith("- ")]
     assert len(items) >= 25
-    pages = {f"../playbooks/{playbook.page}.md" for playbook in PLAYBOOKS}
+    pages = {f"../playbooks/{playbook.page}.md" for playbook in EVERY}
     for item in items:
         links = re.findall(r"\]\(([^)#]+)", item)
         assert links, item
@@ -190,7 +197,7 @@ def test_each_silent_failure_links_the_playbook_that_shows_it() -> None:
 def test_each_playbook_is_in_the_navigation_and_each_symptom_in_the_list_of_error_texts() -> None:
     nav = (REPOSITORY / "mkdocs.yml").read_text()
     texts = (REPOSITORY / "docs" / "error-texts.md").read_text()
-    for playbook in PLAYBOOKS:
+    for playbook in EVERY:
         header = playbook.header()
         assert nav.count(f"playbooks/{playbook.page}.md") == 1
         assert f"{json.dumps(header.title)}: playbooks/" in nav

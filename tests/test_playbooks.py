@@ -15,16 +15,17 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from conftest import PLAYBOOKS, Make
-from playbook_kit import postgres, site_files, template
-from playbook_kit.batch import servers
+from conftest import EVERY, PLAYBOOKS, Make
+from playbook_kit import site_files
+from playbook_kit.batch import absent, servers
 from playbook_kit.cli import ROOT
 from playbook_kit.commands import Forked
+from playbook_kit.databases import DATABASES
 from playbook_kit.execution import Failure, Job
-from playbook_kit.pages import DATABASES
 from playbook_kit.results import Result
 from playbook_kit.rules import broken_promises
 from playbook_kit.scratch import run_directory
+from playbook_kit.servers import SERVERS, provided, why_not
 from playbook_kit.site_files import Site
 from playbook_kit.source import Playbook
 from playbook_kit.template import REPOSITORY
@@ -40,6 +41,13 @@ def result_of(name: str, outcomes: dict[str, Result | Failure]) -> Result:
     outcome = outcomes[name]
     assert isinstance(outcome, Result), str(outcome)
     return outcome
+
+
+@pytest.mark.parametrize("playbook", EVERY, ids=lambda playbook: playbook.name)
+def test_it_can_run_here(playbook: Playbook) -> None:
+    reason = absent(playbook)
+    if reason:
+        pytest.skip(f"not run here: {reason}")
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -70,17 +78,19 @@ def needless() -> dict[str, list[int]]:
     with ExitStack() as stack:
         directory = stack.enter_context(run_directory())
         _, commands = stack.enter_context(servers(directory, None))
-        folder = stack.enter_context(postgres.server(directory))
-        project = template.prepared(Forked(commands)) / "project"
-        postgres.prepare(folder, project, directory, Forked(commands))
-        ask = partial(ask_what_is_needless, Job(directory, "", commands, folder))
+        addresses = {
+            name: stack.enter_context(provided(name, directory, Forked(commands)))
+            for name in SERVERS
+            if not why_not(name)
+        }
+        ask = partial(ask_what_is_needless, Job(directory, "", commands, addresses))
         pool = stack.enter_context(ThreadPoolExecutor((os.cpu_count() or 1) + 1))
         return dict(zip(NAMES, pool.map(ask, PLAYBOOKS), strict=True))
 
 
 def ask_what_is_needless(below: Job, playbook: Playbook) -> list[int]:
     lines = [cell.line for cell in playbook.cells() if cell.tag == "fix"]
-    if "PostgreSQL" in playbook.header().databases:
+    if set(SERVERS) & set(playbook.header().databases):
         found = [ask(below, playbook, str(line)) for line in lines]
         return [line for one in found for line in one]
     return ask(below, playbook) if lines else []
@@ -141,7 +151,7 @@ def test_the_pages_on_disk_are_those_of_a_fresh_run(
 
 
 def test_the_lists_on_disk_are_those_of_the_headers(outcomes: dict[str, Result | Failure]) -> None:
-    headers = [(playbook, playbook.header()) for playbook in PLAYBOOKS]
+    headers = [(playbook, playbook.header()) for playbook in EVERY]
     results = [outcome for outcome in outcomes.values() if isinstance(outcome, Result)]
     shared = site_files.shared_files(SITE, headers, results)
     for path, text in shared.items():
@@ -152,7 +162,7 @@ def test_the_lists_on_disk_are_those_of_the_headers(outcomes: dict[str, Result |
 def test_there_is_a_floor_under_the_numbers(outcomes: dict[str, Result | Failure]) -> None:
     """Rule 8: a collector that finds nothing must not pass."""
     results = [outcome for outcome in outcomes.values() if isinstance(outcome, Result)]
-    assert len(results) == len(list(ROOT.glob("*/[!_]*.py"))) - kit_files() >= 68
+    assert len(EVERY) == len(list(ROOT.glob("*/[!_]*.py"))) - kit_files() >= 68
     assert sum(1 for result in results for _ in result.shown("command")) >= 2500
     assert sum(len(result.header.symptoms) for result in results) >= 88
     assert sum(1 for result in results for _ in result.shown("chain")) >= 100
@@ -165,8 +175,8 @@ def kit_files() -> int:
 def test_ran_on_names_only_what_has_a_recorded_run() -> None:
     """Rule 9: each page says the versions that the record has for it, and nothing else."""
     record = json.loads((SITE.pages / site_files.RECORD).read_text())
-    assert sorted(record) == sorted(NAMES)
-    for playbook in PLAYBOOKS:
+    assert sorted(record) == sorted(playbook.name for playbook in EVERY)
+    for playbook in EVERY:
         page = (SITE.pages / f"{playbook.page}.md").read_text()
         made = record[playbook.name]
         names = playbook.header().every_database
@@ -177,7 +187,7 @@ def test_ran_on_names_only_what_has_a_recorded_run() -> None:
 
 def test_a_playbook_is_short_enough_to_be_read() -> None:
     """A second situation is a second file. Blank lines, cell marks and the header do not count."""
-    for playbook in PLAYBOOKS:
+    for playbook in EVERY:
         text = playbook.path.read_text().split("\n# ---\n", 1)[1]
         lines = [line for line in text.splitlines() if line.strip("# ") and line[:4] != "# %%"]
         most = 200 if playbook.header().again_on else 180  # two words for each thing
@@ -186,7 +196,7 @@ def test_a_playbook_is_short_enough_to_be_read() -> None:
 
 def test_playbooks_touch_no_process_and_no_django() -> None:
     """A playbook imports the kit, and what works on text: every command is its own process."""
-    for playbook in PLAYBOOKS:
+    for playbook in EVERY:
         for node in ast.walk(ast.parse(playbook.path.read_text())):
             if isinstance(node, ast.Import):
                 assert {alias.name for alias in node.names} <= TEXT_MODULES, playbook.path

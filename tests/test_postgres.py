@@ -11,12 +11,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playbook_kit import Background, Client, Sandbox, clients, postgres, who_waits
+from playbook_kit import Background, Client, Sandbox, clients, servers, who_waits
 from playbook_kit.commands import Forked
 from playbook_kit.errors import PlaybookError
-from playbook_kit.postgres import POSTGRES, prepare, server
 from playbook_kit.scratch import PREFIX, memory_or_disk, run_directory
-from playbook_kit.template import prepared
+from playbook_kit.servers import provided
 
 PLAYBOOK = """
 from playbook_kit import Sandbox
@@ -34,19 +33,18 @@ with run_directory() as directory, server(directory):
 
 @pytest.fixture(scope="module")
 def socket(fork_server: str) -> Iterator[str]:
-    """The folder of the socket of a server with a prepared database."""
+    """The address of a server with a prepared database."""
     runner = Forked(fork_server)
-    with run_directory() as directory, server(directory) as folder:
-        prepare(folder, prepared(runner) / "project", directory, runner)
-        yield folder
+    with run_directory() as directory, provided("PostgreSQL", directory, runner) as address:
+        yield address
 
 
 @pytest.fixture
 def laptop(socket: str, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
-    monkeypatch.setenv(POSTGRES, socket)
-    postgres.here.cache_clear()
+    monkeypatch.setenv(servers.told("PostgreSQL"), socket)
+    servers.address.cache_clear()
     yield Sandbox(f"laptop-{home.name}", "PostgreSQL")
-    postgres.here.cache_clear()
+    servers.address.cache_clear()
 
 
 def servers_below(folder: Path) -> list[psutil.Process]:
@@ -118,7 +116,7 @@ def test_a_client_needs_a_server(home: Path) -> None:
 
 
 def test_the_version_is_that_of_the_server(laptop: Sandbox) -> None:
-    assert laptop.rows("show server_version") == [(postgres.version(),)]
+    assert laptop.rows("show server_version") == [(servers.version("PostgreSQL"),)]
 
 
 def test_plain_python_starts_a_server_and_leaves_nothing(tmp_path: Path) -> None:
@@ -128,7 +126,7 @@ def test_plain_python_starts_a_server_and_leaves_nothing(tmp_path: Path) -> None
     hostile |= {"LC_ALL": "tr_TR.UTF-8", "PGOPTIONS": "--nothing=1"}
     done = subprocess.run(
         [sys.executable, tmp_path / "playbook.py"],
-        env={**os.environ, **hostile, "TMPDIR": str(tmp_path), POSTGRES: ""},
+        env={**os.environ, **hostile, "TMPDIR": str(tmp_path), servers.told("PostgreSQL"): ""},
         capture_output=True,
         text=True,
         check=False,
@@ -143,7 +141,7 @@ def test_plain_python_that_is_killed_politely_leaves_nothing(tmp_path: Path) -> 
     (tmp_path / "playbook.py").write_text(f"{PLAYBOOK}import time\ntime.sleep(600)\n")
     running = subprocess.Popen(
         [sys.executable, "-u", tmp_path / "playbook.py"],
-        env={**os.environ, "TMPDIR": str(tmp_path), POSTGRES: ""},
+        env={**os.environ, "TMPDIR": str(tmp_path), servers.told("PostgreSQL"): ""},
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -15,13 +15,19 @@ from . import template
 from .commands import Forked, Subprocess
 from .environment import frozen
 from .execution import Failure, Job, run
-from .postgres import prepare, server
 from .progress import Tell
 from .results import Result
 from .scratch import run_directory
+from .servers import SERVERS, provided, why_not
 from .source import Playbook
 
 CAN_FORK = hasattr(os, "fork")
+
+
+def absent(playbook: Playbook) -> str:
+    """What this playbook needs and this machine does not have; empty where it can run."""
+    reasons = {database: why_not(database) for database in playbook.needs()}
+    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items() if reason)
 
 
 async def run_all(
@@ -37,11 +43,13 @@ async def run_all(
         directory = stack.enter_context(run_directory())
         kernels, commands = stack.enter_context(servers(directory, runner))
         start = Forked(commands) if commands else Subprocess()
-        project = template.prepared(start) / "project"
-        postgres = ""
-        if any("PostgreSQL" in playbook.needs() for playbook in playbooks):
-            postgres = stack.enter_context(server(directory))
-            prepare(postgres, project, directory, start)
+        template.prepared(start)
+        needed = {database for playbook in playbooks for database in playbook.needs()}
+        addresses = {
+            database: stack.enter_context(provided(database, directory, start))
+            for database in SERVERS
+            if database in needed
+        }
         free = asyncio.Semaphore(jobs or (os.cpu_count() or 1) + 1)
 
         async def one(playbook: Playbook) -> Result | Failure:
@@ -50,7 +58,7 @@ async def run_all(
                 home = directory / playbook.name
                 home.mkdir()
                 try:
-                    outcome = await run(playbook, Job(home, kernels, commands, postgres))
+                    outcome = await run(playbook, Job(home, kernels, commands, addresses))
                 finally:
                     shutil.rmtree(home, ignore_errors=True)
                 tell(playbook.name, "passed" if isinstance(outcome, Result) else "failed")

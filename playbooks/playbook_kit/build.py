@@ -84,6 +84,7 @@ def _run(
     playbooks: list[Playbook], options: Options
 ) -> tuple[list[tuple[Result, bool]], list[Any]]:
     """Results, each with whether it came from the cache, and failures."""
+    from .batch import absent, run_all
     from .progress import progress
 
     known: dict[str, Result] = {}
@@ -93,13 +94,12 @@ def _run(
             result = results.load(key)
             if result:
                 known[name] = result
-    todo = [playbook for playbook in playbooks if playbook.name not in known]
+    missing = {playbook.name: absent(playbook) for playbook in playbooks}
+    todo = [one for one in playbooks if one.name not in known and not missing[one.name]]
     done = [(result, True) for result in known.values()]
     failures: list[Any] = []
     with progress(len(playbooks), len(known)) as tell:
         if todo:
-            from .batch import run_all
-
             try:
                 outcomes = asyncio.run(run_all(todo, options.jobs, options.runner, tell))
             except asyncio.CancelledError:  # SIGTERM: the end that Ctrl-C has, and not a traceback
@@ -110,6 +110,9 @@ def _run(
                     done.append((outcome, False))
                 else:
                     failures.append(outcome)
+    for name, reason in missing.items():
+        if reason and name not in known:
+            print(f"not run here: {name} ({reason}); its page is that of its last run")
     return sorted(done, key=lambda pair: pair[0].page), failures
 
 

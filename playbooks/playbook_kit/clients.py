@@ -120,8 +120,9 @@ def _in_background(act: Callable[[], Any]) -> Future[Any]:
 def _connect(place: Sandbox, name: str) -> Any:
     import psycopg
 
-    if not place.url:
-        raise PlaybookError(f"a client of {place!r}", "a database of PostgreSQL", "SQLite")
+    if place.database != "PostgreSQL":
+        wanted = "a database of PostgreSQL"
+        raise PlaybookError(f"a client of {place!r}", wanted, place.database)
     return psycopg.connect(place.url, autocommit=True, application_name=name)
 
 

@@ -36,6 +36,21 @@ class Runner(Protocol):
     ) -> tuple[int, bytes]: ...
 
 
+def background(
+    argv: Sequence[str], cwd: Path, env: dict[str, str], log: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start a program that goes on, in a group of its own, which no Ctrl-C reaches."""
+    return subprocess.Popen(
+        argv,
+        cwd=cwd,
+        env=env,
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        process_group=None if sys.platform == "win32" else 0,
+    )
+
+
 def execute(
     argv: Sequence[str],
     cwd: Path,

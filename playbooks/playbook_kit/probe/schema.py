@@ -13,6 +13,17 @@ from django.db.migrations.state import ProjectState
 
 from playbook_kit.probe.disk import Disk, in_order
 
+_TYPES = {
+    "postgresql": (
+        "select attname, replace(format_type(atttypid, atttypmod), 'character varying', 'varchar') "
+        "from pg_attribute where attrelid = %s::regclass and attnum > 0 and not attisdropped"
+    ),
+    "mysql": (
+        "select column_name, column_type from information_schema.columns "
+        "where table_schema = database() and table_name = %s"
+    ),
+}
+
 Part = tuple[str, ...]  # kind, columns or target: what an index or constraint amounts to
 
 
@@ -72,13 +83,10 @@ class Schema:
     def _types(self, cursor: Any, name: str) -> dict[str, str]:
         """Types with their lengths, where Django's introspection has numbers for them; a text's as
         Django's own SQL spells it."""
-        if self.connection.vendor != "postgresql":
+        if self.connection.vendor == "sqlite":
             return {}
         cursor.execute(
-            "select attname, replace(format_type(atttypid, atttypmod), 'character varying', 'varchar') "
-            "from pg_attribute "
-            "where attrelid = %s::regclass and attnum > 0 and not attisdropped",
-            [self.connection.ops.quote_name(name)],
+            _TYPES[self.connection.vendor], [self.connection.ops.quote_name(name).replace("`", "")]
         )
         return dict(cursor.fetchall())
 
@@ -91,12 +99,13 @@ class Schema:
 @contextmanager
 def scratch(state: ProjectState) -> Iterator[Schema]:
     """The schema of a scratch database in which the state's tables were created: on SQLite in
-    memory, on PostgreSQL beside the real one."""
+    memory, elsewhere beside the real one."""
     real = connections[DEFAULT_DB_ALIAS]
     name = ":memory:" if real.vendor == "sqlite" else f"{real.settings_dict['NAME']}_scratch"
     if real.vendor != "sqlite":
         with real.cursor() as cursor:
-            cursor.execute(f"create database {name} template template0")
+            like = " template template0" if real.vendor == "postgresql" else ""
+            cursor.execute(f"create database {name}{like}")
     scratch = type(real)({**real.settings_dict, "NAME": name}, alias="scratch")
     connections["scratch"] = scratch
     try:
