@@ -1,5 +1,6 @@
-# The five commands a person needs. Each works on a fresh clone: what is missing is set up first.
+# The commands a person needs. Each works on a fresh clone: what is missing is set up first.
 # Another Python: make serve PYTHON=python3.13      Another port: make serve PORT=8001
+# Some pairs of Django and Python alone: make matrix PAIRS="6.1-3.13 5.2-3.12"
 
 PORT ?= 8000
 BIN := .venv/bin
@@ -8,11 +9,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
 
 export NO_MKDOCS_2_WARNING := 1
 
-.PHONY: help serve test benchmark clean
+.PHONY: help serve test matrix benchmark clean
 
 help:
 	@echo "make serve      run the playbooks and read the site on http://127.0.0.1:$(PORT)/"
 	@echo "make test       check everything: style, types, playbooks, pages, the site in a browser"
+	@echo "make matrix     run every playbook on each Django and Python that is here, and record it"
 	@echo "make benchmark  time the playbooks against nbmake and mkdocs-jupyter, and write the table in README"
 	@echo "make clean      remove what these commands made, the virtual environment too"
 	@echo "make help       show this"
@@ -31,6 +33,9 @@ test: $(READY)
 	@$(BIN)/ruff format --quiet --check || { echo "Next: $(BIN)/ruff format"; exit 1; }
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/pytest --quiet
+
+matrix: $(READY)
+	@$(BIN)/python tests/matrix.py $(PAIRS) && $(BIN)/playbooks run
 
 benchmark: $(READY)
 	@$(BIN)/python tests/benchmark.py

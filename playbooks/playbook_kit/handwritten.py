@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from pathlib import Path
 
+from . import matrix
 from .chain import Chain
 from .cheatsheet import cheat_sheet
 from .counts import numbers
@@ -32,6 +33,7 @@ def handwritten_files(
         "symptoms": symptoms(headers, landing),
         "chain-figures": chain_figures(by_name),
         "numbers": numbers(results) if known == by_name.keys() else "",
+        "matrix": matrix.table(),
     }
     files = {}
     for path in pages(docs):

@@ -14,13 +14,15 @@ from .source import Cell
 from .tabs import blocks, pictures, tabbed
 
 
-def page(result: Result) -> str:
-    """The whole page of a situation, in the fixed order of DESIGN §5, or of a comparison."""
-    parts = _comparison(result) if result.header.answer else _situation(result)
+def page(result: Result, also: str = "") -> str:
+    """The whole page of a situation, in the fixed order of DESIGN §5, or of a comparison. `also`: on
+    which other versions it has passed."""
+    write = _comparison if result.header.answer else _situation
+    parts = write(result, _ran(result, also))
     return drawn_once("\n\n".join(part for part in parts if part) + "\n")
 
 
-def _situation(result: Result) -> list[str]:
+def _situation(result: Result, ran: dict[str, str]) -> list[str]:
     first = next((n for n, cell in enumerate(result.cells) if cell.tag == "before"), 0)
     setup, body = result.cells[:first], result.cells[first:]
     return [
@@ -30,7 +32,7 @@ def _situation(result: Result) -> list[str]:
         f"**Cause:** {result.header.cause}",
         _short_version(result),
         _before_after(result),
-        _facts(_asked(result)),
+        _facts(_asked(result) | ran),
         _fold("How this page breaks the project first", _cells(result, setup)),
         *_cells(result, (cell for cell in body if cell.tag not in ("before", "check"))),
         _run_it(result),
@@ -38,7 +40,7 @@ def _situation(result: Result) -> list[str]:
     ]
 
 
-def _comparison(result: Result) -> list[str]:
+def _comparison(result: Result, ran: dict[str, str]) -> list[str]:
     """The answer, the text with the tables in their places, and, folded, how they were made."""
     making = [cell for cell in result.cells if cell.tag == "setup"]
     return [
@@ -46,7 +48,7 @@ def _comparison(result: Result) -> list[str]:
         f"# {result.header.title}",
         f"**{result.header.answer}**",
         *_told(result, (cell for cell in result.cells if cell.tag not in ("setup", "check"))),
-        _facts({"Ran on": _ran_on(result)}),
+        _facts(ran),
         # Without colours for Python: they would make a page of many files twice as heavy.
         _fold(
             "How each row is made",
@@ -110,10 +112,10 @@ def _figures(result: Result, tag: str) -> str:
     )
 
 
-def _ran_on(result: Result) -> str:
+def _ran(result: Result, also: str) -> dict[str, str]:
     ran = [f"Django {result.versions['django']}"]
     ran += [f"{name} {result.versions[DATABASES[name]]}" for name in result.header.every_database]
-    return ", ".join(ran)
+    return {"Ran on": ", ".join(ran)} | ({"Also on": also} if also else {})
 
 
 def _asked(result: Result) -> dict[str, str]:
@@ -124,7 +126,6 @@ def _asked(result: Result) -> dict[str, str]:
         "Data": header.data,
         "Undo": header.undo,
         "Safe in": header.safe_in,
-        "Ran on": _ran_on(result),
     }
 
 

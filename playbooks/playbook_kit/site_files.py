@@ -15,6 +15,7 @@ from .handwritten import handwritten_files
 from .header import GROUPS
 from .inserts import fill
 from .lists import Headers, in_reading_order, navigation
+from .matrix import also_on
 from .notebook import notebook
 from .pages import page
 from .results import Result
@@ -48,7 +49,8 @@ class Site:
 
 def page_files(site: Site, result: Result, source: str) -> dict[Path, str]:
     """The three files of one playbook, with their texts."""
-    texts = page(result), source, notebook(result, source)
+    text = page(result, also_on(result.name, source))
+    texts = text, source, notebook(result, source)
     return dict(zip(paths(site, result), texts, strict=True))
 
 

@@ -1,0 +1,49 @@
+"""The record of runs on other versions, which `make matrix` writes: where else a page is true."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from typing import Any
+
+from .template import REPOSITORY
+
+RECORD = REPOSITORY / "docs" / "reference" / "matrix.json"
+
+
+def digest(source: str) -> str:
+    """Names the text of a playbook: one that was edited since has not run anywhere else."""
+    return hashlib.sha256(source.encode()).hexdigest()[:12]
+
+
+@cache
+def _record() -> dict[str, Any]:
+    return json.loads(RECORD.read_text()) if RECORD.exists() else {"sources": {}, "runs": {}}
+
+
+def also_on(name: str, source: str) -> str:
+    """The versions of Django and Python on which the playbook with this text has passed, in words;
+    empty where there is no record of it."""
+    record = _record()
+    if record["sources"].get(name) != digest(source):
+        return ""
+    runs = [run["versions"] for run in record["runs"].values() if name in run["passed"]]
+    djangos = sorted({run["django"] for run in runs}, key=_number)
+    pythons = sorted({run["python"].rpartition(".")[0] for run in runs}, key=_number)
+    return f"Django {', '.join(djangos)}; Python {', '.join(pythons)}" if runs else ""
+
+
+def table() -> str:
+    """What ran on each pair of Django and Python, as a table; empty without a record."""
+    lines = [
+        f"| {run['versions']['django']} | {run['versions']['python']} | {len(run['passed'])} | "
+        f"{', '.join(run['failed']) or 'none'} |"
+        for _, run in sorted(_record()["runs"].items())
+    ]
+    head = ["| Django | Python | passed | failed |", "|---|---|---|---|"]
+    return "\n" + "\n".join(head + lines) + "\n" if lines else ""
+
+
+def _number(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))

@@ -1,0 +1,93 @@
+"""`make matrix`: every playbook on each Django and each Python, and the committed record of it.
+
+Each pair has a virtual environment, kept in the cache: the pins of the lock, with that Django in
+place of the pinned one. The playbooks run there in a copy of this repository. A Python that this
+machine does not have is named, and what was recorded with it before is kept.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playbook_kit.cli import ROOT
+from playbook_kit.matrix import RECORD, digest
+from playbook_kit.source import find
+from playbook_kit.template import CACHE, REPOSITORY
+from test_sameness import COPIED, environment, find_python
+
+# By Django, the Pythons that it runs on; the first pair is the one that pages are recorded on.
+PAIRS = {
+    "5.2": ("3.11", "3.12", "3.13"),
+    "6.0": ("3.12", "3.13"),
+    "6.1": ("3.12", "3.13"),
+}
+
+
+def prepared(interpreter: str, django: str, version: str) -> Path:
+    """The folder of a copy of this repository, and beside it an environment with this Django."""
+    home = CACHE / "matrix" / f"{django}-{version}"
+    python, copy = environment(interpreter, home), home / "copy"
+    for name in COPIED:
+        source = REPOSITORY / name
+        (shutil.copytree if source.is_dir() else shutil.copy2)(source, copy / name)
+    pip = [str(python), "-m", "pip", "install", "-q"]
+    for command in ([*pip, f"django~={django}.0"], [*pip, "--no-deps", "-e", str(copy)]):
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+    return copy
+
+
+def run_on(interpreter: str, django: str, version: str) -> dict[str, Any]:
+    """What ran there: the versions, and of each playbook how it ended."""
+    copy = prepared(interpreter, django, version)
+    report = copy / "report.json"
+    playbooks = copy.parent / "venv" / "bin" / "playbooks"
+    subprocess.run([playbooks, "run", "--report", report], stdin=subprocess.DEVNULL, check=False)
+    said = json.loads(report.read_text())
+    ended = {one["name"]: one for one in said["playbooks"]}
+    return {
+        "versions": said["versions"],
+        "passed": sorted(name for name, one in ended.items() if one["result"] != "failed"),
+        "failed": {
+            name: one["error"].splitlines()[1:6]
+            for name, one in sorted(ended.items())
+            if one["result"] == "failed"
+        },
+    }
+
+
+def main(wanted: list[str], find_one: Callable[[str], str | None] = find_python) -> None:
+    """Run the pairs that are named (`6.1-3.13`), or all, and write the record."""
+    record = json.loads(RECORD.read_text()) if RECORD.exists() else {"sources": {}, "runs": {}}
+    sources = {playbook.name: digest(playbook.path.read_text()) for playbook in find(ROOT)}
+    if sources != record["sources"]:
+        changed = {name for name in sources if sources[name] != record["sources"].get(name)}
+        for run in record["runs"].values():
+            run["passed"] = [name for name in run["passed"] if name not in changed]
+    record["sources"] = sources
+    for django, versions in PAIRS.items():
+        for version in versions:
+            pair = f"{django}-{version}"
+            if wanted and pair not in wanted:
+                continue
+            interpreter = find_one(version)
+            if interpreter is None:
+                print(f"{pair}: not run here, there is no Python {version}; its record is kept")
+                continue
+            print(f"Django {django} on Python {version}", flush=True)
+            record["runs"][pair] = run_on(interpreter, django, version)
+            RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+    for pair, run in record["runs"].items():
+        print(f"{pair}: {len(run['passed'])} passed, {len(run['failed'])} failed")
+        for name, error in run["failed"].items():
+            print(f"  {name}: {' '.join(error)[:300]}")
+    print("Next: .venv/bin/playbooks run, which writes the “Ran on” lines from the record.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
