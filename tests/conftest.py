@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from playbook_kit import sandbox
+from playbook_kit import Sandbox, sandbox
 from playbook_kit.batch import absent, run_all, servers
 from playbook_kit.cli import ROOT
-from playbook_kit.commands import FORK_SERVER
+from playbook_kit.commands import FORK_SERVER, Forked
 from playbook_kit.environment import DIRECTORY
 from playbook_kit.execution import Failure
 from playbook_kit.results import Result
 from playbook_kit.scratch import run_directory
+from playbook_kit.servers import SERVERS, address, provided, told, why_not
 from playbook_kit.source import Playbook, find
 
 # A shell starts what it runs in the background with Ctrl-C ignored, and children inherit that.
@@ -55,6 +57,30 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fork_server: str) -> I
     sandbox._home.cache_clear()
     yield tmp_path
     sandbox._home.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def addresses(fork_server: str) -> Iterator[dict[str, str]]:
+    """A server of each kind that this machine has, with its prepared database: their addresses."""
+    runner = Forked(fork_server)
+    with run_directory() as directory, ExitStack() as stack:
+        yield {
+            name: stack.enter_context(provided(name, directory, runner))
+            for name in SERVERS
+            if not why_not(name)
+        }
+
+
+@pytest.fixture
+def place(
+    addresses: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], Sandbox]]:
+    """Make a sandbox on the database of this name."""
+    for name, at in addresses.items():
+        monkeypatch.setenv(told(name), at)
+    address.cache_clear()
+    yield lambda database: Sandbox(f"laptop-{home.name}", database)
+    address.cache_clear()
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from .errors import HeaderError
+from .errors import HeaderError, ServerError
 from .header import GROUPS
 from .source import Playbook, find
 from .template import REPOSITORY
@@ -62,7 +62,10 @@ def run(
     from .build import Options, build
 
     options = Options(check=check, jobs=jobs, fresh=fresh, runner=runner, report=report)
-    sys.exit(build(REPOSITORY, _find(names), options, complete=not names))
+    try:
+        sys.exit(build(REPOSITORY, _find(names), options, complete=not names))
+    except ServerError as error:
+        raise click.ClickException(str(error)) from None
 
 
 @main.command(name="open")

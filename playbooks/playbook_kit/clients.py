@@ -21,15 +21,20 @@ from .show import show
 
 DEADLINE = 30.0  # seconds
 _LOOK = 0.02  # seconds between two looks at the server
+# `behind` is asked once for each session: whom it waits for may change between two questions. A look
+# has a snapshot of its own, and `create index concurrently` waits for every older snapshot: a session
+# that waits for this look, or for nobody any more, does not wait when the look is over.
 _WAITING = """
 select waiting.application_name, lock.mode,
        case lock.locktype when 'tuple' then 'a row of ' else '' end
        || coalesce(lock.relation::regclass::text, lock.locktype),
        array(select application_name from pg_stat_activity
-             where pid = any(pg_blocking_pids(waiting.pid)) order by backend_start)
+             where pid = any(behind.pids) order by backend_start)
 from pg_stat_activity waiting
 join pg_locks lock on lock.pid = waiting.pid and not lock.granted
+cross join lateral (select pg_blocking_pids(waiting.pid) as pids) behind
 where waiting.datname = current_database()
+  and behind.pids <> '{}' and pg_backend_pid() <> all(behind.pids)
 order by lock.waitstart, waiting.query_start
 """
 

@@ -13,6 +13,10 @@ class PlaybookError(Exception):
         self.got = got
 
 
+class ServerError(Exception):
+    """A server of databases that cannot be started or used, and why."""
+
+
 class HeaderError(Exception):
     """A playbook's header is not of the form that DESIGN asks for: names the file and the key."""
 

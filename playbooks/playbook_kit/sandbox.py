@@ -27,6 +27,8 @@ from .output import cut_tracebacks, scrub
 from .shell import run_line
 from .show import show, show_measured
 
+# What runs as it stands in PATH, in which the folder of this Python comes first.
+PROGRAMS = ("git", "squawk")
 PROBE = Path(__file__).with_name("probe") / "__main__.py"
 
 
@@ -167,7 +169,7 @@ class Sandbox:
             run, argv = commands.runner().python, argv[1:]
         else:
             run = commands.execute
-            if argv[0] != "git":
+            if argv[0] not in PROGRAMS:
                 argv, more = self._client(argv)
                 env |= more
         code, output = run(argv, self.path, env, stdin, seconds, file)
@@ -177,7 +179,9 @@ class Sandbox:
         with contextlib.suppress(LookupError):
             if self.url:
                 return servers.client(self.database, argv, self.url)
-        known = "python, git, file commands and programs of the sandbox's database"
+        known = (
+            f"python, {', '.join(PROGRAMS)}, file commands and programs of the sandbox's database"
+        )
         raise ValueError(f"the kit runs {known}, not {argv[0]!r}")
 
     def _probe(self, what: str, argument: str) -> dict[str, Any]:

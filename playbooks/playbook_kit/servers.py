@@ -21,6 +21,7 @@ from zlib import crc32
 
 from . import commands, mariadb, postgres
 from .environment import frozen
+from .errors import ServerError
 
 
 class Server(Protocol):
@@ -75,8 +76,8 @@ def provided(database: str, directory: Path, runner: commands.Runner) -> Iterato
     """Start a server below `directory`, or take the one that is lent; yield its address, at which the
     database that every sandbox's is copied from is ready; leave nothing behind.
 
-    Raises ValueError for a lent database whose name does not say that it may be lost, and
-    RuntimeError with the output of the command that failed.
+    Raises ServerError where it cannot be started or used, and for a lent database whose name does
+    not say that it may be lost.
     """
     server = SERVERS[database]
     given = os.environ.get(lent(database))
@@ -93,7 +94,7 @@ def provided(database: str, directory: Path, runner: commands.Runner) -> Iterato
 def _checked(database: str, url: str) -> str:
     address, _, name = url.rpartition("/")
     if _THROWAWAY not in re.sub("[^a-z]", "", name.lower()):
-        raise ValueError(
+        raise ServerError(
             f"{lent(database)} names the database {name!r}. Playbooks make and drop databases on "
             f"that server: they take one only if that name says so, like {_THROWAWAY!r}."
         )
@@ -109,7 +110,7 @@ def _prepare(database: str, address: str, home: Path, runner: commands.Runner) -
     for line in ("manage.py migrate --verbosity 0", "manage.py seed --verbosity 0"):
         code, output = runner.python(line.split(), project, environment, "", 60)
         if code:
-            raise RuntimeError(f"cannot prepare {database}: python {line}\n{output.decode()}")
+            raise ServerError(f"cannot prepare {database}: python {line}\n{output.decode()}")
 
 
 @cache
@@ -123,7 +124,7 @@ def address(database: str) -> str:
 
     reason = why_not(database)
     if reason:
-        raise LookupError(f"{database} cannot run here: {reason}")
+        raise ServerError(f"{database} cannot run here: {reason}")
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
     # A polite kill would end this process without `atexit`, and leave the server running.

@@ -13,6 +13,8 @@ from . import servers
 from .commands import execute
 from .environment import frozen
 
+# What playbooks switch on in the sandbox project, or call: the optional dependencies.
+_USED = ("django-linear-migrations", "django-migration-linter", "squawk-cli")
 _NOT_CONTENT = {"__pycache__", ".ipynb_checkpoints", "db.sqlite3"}
 
 
@@ -24,7 +26,7 @@ def versions() -> dict[str, str]:
     return {
         "python": platform.python_version(),
         "django": version("django"),
-        "django-linear-migrations": version("django-linear-migrations"),
+        **{name: version(name) for name in _USED},
         "sqlite": sqlite3.sqlite_version,
         "postgresql": servers.version("PostgreSQL"),
         "mariadb": servers.version("MariaDB"),

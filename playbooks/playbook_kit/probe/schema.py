@@ -24,6 +24,7 @@ _TYPES = {
     ),
 }
 
+_KINDS = ("primary_key", "foreign_key", "unique", "check", "index")
 Part = tuple[str, ...]  # kind, columns or target: what an index or constraint amounts to
 
 
@@ -77,7 +78,9 @@ class Schema:
             }
             parts: Counter[Part] = Counter()
             for constraint, about in look.get_constraints(cursor, name).items():
-                parts[_part(constraint, about)] += 1
+                # PostgreSQL 18 lists each NOT NULL too: the columns say that.
+                if any(about[kind] for kind in _KINDS):
+                    parts[_part(constraint, about)] += 1
         return Table(columns, parts)
 
     def _types(self, cursor: Any, name: str) -> dict[str, str]:
