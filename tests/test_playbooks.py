@@ -181,8 +181,9 @@ def test_ran_on_names_only_what_has_a_recorded_run() -> None:
         made = record[playbook.name]
         names = playbook.header().every_database
         ran = ", ".join(f"{name} {made[DATABASES[name]]}" for name in names)
-        assert f"<dt>Ran on</dt><dd>Django {made['django']}, {ran}</dd>" in page
-        assert set(made) == set(versions())
+        facts = f"Django {made['django']}, {ran}, on {made['date']}"
+        assert f"<dt>Ran on</dt><dd>{facts}</dd>" in page
+        assert set(made) == {*versions(), "date"}
 
 
 def test_a_playbook_is_short_enough_to_be_read() -> None:

@@ -14,11 +14,11 @@ from .source import Cell
 from .tabs import blocks, pictures, tabbed
 
 
-def page(result: Result, also: str = "") -> str:
-    """The whole page of a situation, in the fixed order of DESIGN §5, or of a comparison. `also`: on
-    which other versions it has passed."""
+def page(result: Result, day: str = "", also: str = "") -> str:
+    """The whole page of a situation, in the fixed order of DESIGN §5, or of a comparison. `day`: since
+    when it is recorded on these versions; `also`: on which others it has passed."""
     write = _comparison if result.header.answer else _situation
-    parts = write(result, _ran(result, also))
+    parts = write(result, _ran(result, day, also))
     return drawn_once("\n\n".join(part for part in parts if part) + "\n")
 
 
@@ -118,9 +118,10 @@ def _figures(result: Result, tag: str) -> str:
     )
 
 
-def _ran(result: Result, also: str) -> dict[str, str]:
+def _ran(result: Result, day: str, also: str) -> dict[str, str]:
     ran = [f"Django {result.versions['django']}"]
     ran += [f"{name} {result.versions[DATABASES[name]]}" for name in result.header.every_database]
+    ran += [f"on {day}"] if day else []
     return {"Ran on": ", ".join(ran)} | ({"Also on": also} if also else {})
 
 

@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from .databases import DATABASES
@@ -42,14 +43,14 @@ class Site:
         return self.docs / "playbooks"
 
     def recorded(self) -> dict[str, dict[str, str]]:
-        """The versions that each page on disk was made with, by playbook."""
+        """The versions that each page on disk was made with, and the date, by playbook."""
         path = self.pages / RECORD
         return json.loads(path.read_text()) if path.exists() else {}
 
 
 def page_files(site: Site, result: Result, source: str) -> dict[Path, str]:
     """The three files of one playbook, with their texts."""
-    text = page(result, also_on(result.name, source))
+    text = page(result, day(site, result), also_on(result.name, source))
     texts = text, source, notebook(result, source)
     return dict(zip(paths(site, result), texts, strict=True))
 
@@ -89,8 +90,17 @@ def record_file(site: Site, headers: Headers, results: list[Result]) -> dict[Pat
     """The record of versions: of these results, and as before for the playbooks not run now."""
     names = {playbook.name for playbook, _ in headers}
     record = {name: made for name, made in site.recorded().items() if name in names}
-    record |= {result.name: result.versions for result in results}
+    record |= {it.name: it.versions | {"date": day(site, it)} for it in results}
     return {site.pages / RECORD: json.dumps(record, indent=2, sort_keys=True) + "\n"}
+
+
+def day(site: Site, result: Result) -> str:
+    """Since when the page is recorded on the versions that it names: today, if they are new."""
+    recorded = site.recorded().get(result.name, {})
+    named = ["django", *(DATABASES[name] for name in result.header.every_database)]
+    if all(recorded.get(key) == result.versions[key] for key in named) and "date" in recorded:
+        return recorded["date"]
+    return date.today().isoformat()
 
 
 def stray(site: Site, headers: Headers, offered: Iterable[Path]) -> list[Path]:

@@ -1,0 +1,64 @@
+"""The record of `make matrix`: whole, on the pages, and never more than what has run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import matrix as tool
+import pytest
+from conftest import EVERY
+from playbook_kit import matrix
+from playbook_kit.matrix import RECORD, also_on, digest
+from playbook_kit.template import REPOSITORY
+
+WRITTEN = json.loads(RECORD.read_text())
+
+
+def test_every_django_and_every_python_has_been_run() -> None:
+    runs = WRITTEN["runs"].values()
+    pairs = {f"{django}-{python}" for django, pythons in tool.PAIRS.items() for python in pythons}
+    assert set(WRITTEN["runs"]) <= pairs
+    assert {run["versions"]["django"][:3] for run in runs} == set(tool.PAIRS)
+    assert {run["versions"]["python"].rpartition(".")[0] for run in runs} == {
+        "3.11",
+        "3.12",
+        "3.13",
+    }
+    for run in runs:
+        assert len(run["passed"]) > 50
+        assert not set(run["passed"]) & set(run["failed"])
+
+
+def test_a_page_says_where_else_it_has_passed() -> None:
+    said = 0
+    for playbook in EVERY:
+        page = (REPOSITORY / "docs" / "playbooks" / f"{playbook.page}.md").read_text()
+        also = also_on(playbook.name, playbook.path.read_text())
+        assert ("<dt>Also on</dt>" in page) == bool(also)
+        assert f"<dt>Also on</dt><dd>{also}</dd>" in page or not also
+        said += bool(also)
+    assert said > 50
+
+
+def test_an_edited_playbook_has_passed_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = {"versions": {"django": "6.1.3", "python": "3.13.1"}, "passed": ["one"], "failed": {}}
+    older = run | {"versions": {"django": "5.2.19", "python": "3.12.10"}}
+    record = {"sources": {"one": digest("text")}, "runs": {"6.1-3.13": run, "5.2-3.12": older}}
+    monkeypatch.setattr(matrix, "_record", lambda: record)
+    assert also_on("one", "text") == "Django 5.2.19, 6.1.3; Python 3.12, 3.13"
+    assert also_on("one", "another text") == ""
+    assert also_on("two", "text") == ""
+    assert "| 6.1.3 | 3.13.1 | 1 | none |" in matrix.table()
+
+
+def test_a_python_that_is_not_there_is_named_and_its_record_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = tmp_path / "matrix.json"
+    copy.write_text(RECORD.read_text())
+    monkeypatch.setattr(tool, "RECORD", copy)
+    tool.main([], lambda _: None)
+    said = capsys.readouterr().out
+    assert "6.1-3.13: not run here, there is no Python 3.13; its record is kept" in said
+    assert json.loads(copy.read_text())["runs"].keys() == WRITTEN["runs"].keys()
