@@ -3,6 +3,8 @@
 # symptoms:
 #   - "duplicate column name: language"
 #   - 'table "library_shelf" already exists'
+#   - column "language" of relation "library_book" already exists
+#   - relation "library_shelf" already exists
 #   - >-
 #     Migration library.0008_book_language is applied before its dependency
 #     library.0007_author_born on database 'default'.
@@ -15,11 +17,12 @@
 # safe_in: production
 # applied: elsewhere too
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: conflicts
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 colleague = Sandbox("colleague")
@@ -32,6 +35,14 @@ LOOK = (
     'print(sorted(set(load.applied_migrations) - set(load.disk_migrations)))"'
 )
 EMMA = "select title, language from library_book where title = 'Emma'"
+BACK = on(
+    SQLite="cp ../before.sqlite3 db.sqlite3",
+    PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+)
+EXISTS = on(
+    SQLite="duplicate column name: language",
+    PostgreSQL='column "language" of relation "library_book" already exists',
+)
 MEND = (
     "update django_migrations set name = '0008_book_language'"
     " where app = 'library' and name = '0007_book_language'"
@@ -97,8 +108,11 @@ staging.chain("library")
 # the message is another. Do not run it again to find out more.
 
 # %%
-staging.run("python manage.py migrate", fails="duplicate column name: language")
-other.run("python manage.py migrate --verbosity 0", fails='table "library_shelf" already exists')
+staging.run("python manage.py migrate", fails=EXISTS)
+other.run(
+    "python manage.py migrate --verbosity 0",
+    fails=on(SQLite="table", PostgreSQL="relation") + ' "library_shelf" already exists',
+)
 
 # %% [markdown]
 # Ask the history for rows whose file is gone. The query changes nothing. It is your case if you know
@@ -138,7 +152,12 @@ diff = staging.run(
 # case?" first.**
 
 # %% tags=["fix"]
-staging.run("cp db.sqlite3 ../before.sqlite3")
+staging.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # The schema is right and the history has the wrong name: give the row the new name.
@@ -205,8 +224,8 @@ kept = staging.rows(EMMA)
 
 # %%
 undone = staging.clone("undone")
-undone.run("cp ../before.sqlite3 db.sqlite3")
-undone.run("python manage.py migrate --verbosity 0", fails="duplicate column name: language")
+undone.run(BACK)
+undone.run("python manage.py migrate --verbosity 0", fails=EXISTS)
 
 # %% [markdown]
 # ## What not to do
@@ -219,7 +238,10 @@ careless.run("python manage.py migrate --fake")
 careless.run(
     "python manage.py shell --verbosity 0 -c "
     '"from library.models import Author; print(Author.objects.first())"',
-    fails="no such column: library_author.born",
+    fails=on(
+        SQLite="no such column: library_author.born",
+        PostgreSQL="column library_author.born does not exist",
+    ),
 )
 
 # %% [markdown]
@@ -247,8 +269,9 @@ lost = dropped.rows(EMMA)
 #
 # ## Run it yourself
 #
-# Write `default='en'` in place of `null=True` in the language field. Nothing stops any more, so the
-# playbook does: `migrate` succeeds, and `Emma` is back at `en`.
+# Write `default='en'` in place of `null=True` in the language field. On SQLite nothing stops any more,
+# so the playbook does: `migrate` succeeds, and `Emma` is back at `en`. On PostgreSQL `migrate` stops
+# as before.
 
 # %% tags=["check"]
 assert "('library', '0007_book_language')" in ghosts, "the query tells the old name"

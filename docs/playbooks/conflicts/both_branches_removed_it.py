@@ -4,6 +4,7 @@
 #   - "KeyError: 'isbn'"
 #   - "KeyError: ('lending', 'loan')"
 #   - 'OperationalError: no such column: ""isbn""'
+#   - column "isbn" of relation "library_book" does not exist
 # cause: >-
 #   Two migrations remove one field, and somebody merged them. Whichever runs second finds nothing to
 #   remove. Django stops there; the column went with the first, and no more is lost.
@@ -13,11 +14,12 @@
 # safe_in: production
 # applied: no matter where
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: conflicts
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 ISBN = '    isbn = models.CharField(max_length=13, blank=True, default="")\n'
@@ -28,6 +30,11 @@ REMOVAL = """
         ),
     """
 BOOKS = "select id, title, copies from library_book order by id"
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
+MISSING = on(
+    SQLite='no such column: ""isbn""',
+    PostgreSQL='column "isbn" of relation "library_book" does not exist',
+)
 
 # %% [markdown]
 # Nobody needs `isbn` any more. You delete it from the code.
@@ -94,7 +101,7 @@ laptop.run("git grep --after-context=2 RemoveField -- library/migrations")
 # - **Two leaf nodes in any other case**: merge them with `makemigrations --merge`, then read on. The
 #   merge alone does not help.
 # - **The `KeyError` names an app and a model**: both removed a model. The fix is the same; where yours
-#   has run, `migrate` then stops at `no such table`.
+#   has run, `migrate` then stops at a table that does not exist.
 # - **`FieldDoesNotExist`**: read
 #   [One branch renamed or removed what the other alters](removed-here-altered-there.md).
 #
@@ -111,10 +118,10 @@ laptop.replace("library/migrations/0007_remove_isbn.py", f"[{REMOVAL}]", "[]")
 
 # %% [markdown]
 # Now migrate. Your laptop had run yours, so main's finds no column.
-# **A database that has run yours must stop here at `no such column`; any other is done.**
+# **A database that has run yours must stop here, because the column is missing; any other is done.**
 
 # %% tags=["fix"]
-stopped = laptop.run("python manage.py migrate", fails='no such column: ""isbn""')
+stopped = laptop.run("python manage.py migrate", fails=MISSING)
 
 # %% [markdown]
 # On a database that stopped there, record main's as applied: its work is done.
@@ -176,7 +183,7 @@ kept = laptop.rows(BOOKS)
 
 # %%
 install = laptop.clone("new-install")
-install.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+install.run(f"{NEW} && python manage.py migrate --verbosity 0")
 
 # %% [markdown]
 # ## Undo it
@@ -204,7 +211,8 @@ careless.chain("library")
 # Nobody can set up a new database from these files, and the attempt stops half-way:
 
 # %%
-fresh.run("rm db.sqlite3 && python manage.py migrate --verbosity 0", fails="KeyError: 'isbn'")
+fresh.run(NEW)
+fresh.run("python manage.py migrate --verbosity 0", fails="KeyError: 'isbn'")
 
 # %% [markdown]
 # That one has run yours alone, like your laptop. After the edit it needs the same two commands.
@@ -237,14 +245,15 @@ assert kept == books == production.rows(BOOKS), "every book kept its title and i
 for chain in (laptop.chain(), production.chain(), install.chain(), unpushed.chain()):
     assert chain.whole, f"{chain.place} is whole in all apps"
     assert not chain.pending, f"{chain.place} has run everything"
-schema = "select name, type from pragma_table_info('library_book') order by name"
-assert install.rows(schema) == laptop.rows(schema) == production.rows(schema), "one schema"
+look = "python manage.py inspectdb library_book"
+columns = [sorted(place.run(look).splitlines()) for place in (install, laptop, production)]
+assert columns == [columns[0]] * 3, "one schema"
 assert back == [("Pride and Prejudice", "")], "the column comes back empty"
 
 # %% tags=["check"]
 # A database that stopped half-way, and two branches that removed a model.
 fresh.run("git pull --quiet --no-rebase")
-fresh.run("python manage.py migrate", fails='no such column: ""isbn""')
+fresh.run("python manage.py migrate", fails=MISSING)
 fresh.run("python manage.py migrate library 0007_book_without_isbn --fake --verbosity 0")
 fresh.run("python manage.py migrate --verbosity 0")
 assert fresh.chain().whole, "the same two commands mend it"
@@ -256,10 +265,14 @@ class Migration(migrations.Migration):
     dependencies = [("lending", "0007_unique_reader_email")]
     operations = [migrations.DeleteModel("Loan")]
 """
-for name in ("0008_no_loan", "0008_without_loan"):
-    model.write(f"lending/migrations/{name}.py", text)
+model.write("lending/migrations/0008_no_loan.py", text)
+model.run("python manage.py migrate --verbosity 0")
+model.write("lending/migrations/0008_without_loan.py", text)
 model.run("python manage.py makemigrations lending --merge --noinput --verbosity 0")
 model.run("python manage.py migrate", fails="KeyError: ('lending', 'loan')")
+model.replace("lending/migrations/0008_no_loan.py", '[migrations.DeleteModel("Loan")]', "[]")
+table = on(SQLite="no such table: lending_loan", PostgreSQL='table "lending_loan" does not exist')
+model.run("python manage.py migrate", fails=table)
 
 # %% tags=["check"]
 # What the warnings warn of, and main's running on a column that was added again.
@@ -276,6 +289,6 @@ undone.run("python manage.py migrate library 0007_book_without_isbn --fake --ver
 assert "history-schema" in undone.chain("library").broken, "recorded too early, the column stays"
 both = install.clone("both-empty")
 both.replace("library/migrations/0007_book_without_isbn.py", f"[{REMOVAL}]", "[]")
-both.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+both.run(f"{NEW} && python manage.py migrate --verbosity 0")
 both.rows("select isbn from library_book")
 both.run("python manage.py makemigrations --check --noinput", fails="Remove field isbn from book")

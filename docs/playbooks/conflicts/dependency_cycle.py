@@ -11,17 +11,19 @@
 # safe_in: production
 # applied: no matter where
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: conflicts
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 SAVE = "git add . && git commit --quiet --message"
 SHELF = "class Shelf(models.Model):\n    name = models.CharField(max_length=20)\n"
 DESK = "class Desk(models.Model):\n    name = models.CharField(max_length=20)\n"
 CIRCLE = "CircularDependencyError"
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 SHELVES, DESKS = "library/migrations/0007_shelf.py", "lending/migrations/0008_desk.py"
 TO_DESK = "models.ForeignKey('lending.Desk', models.SET_NULL, null=True)"
 TO_SHELF = "models.ForeignKey('library.Shelf', models.SET_NULL, null=True)"
@@ -43,6 +45,10 @@ SHELF_WITH_KEY = part(
 )
 DESK_WITH_KEY = part(
     "Desk", "        ('library', '0007_shelf'),\n", f"                ('main_shelf', {TO_SHELF}),\n"
+)
+EXISTS = on(
+    SQLite="duplicate column name: main_shelf_id",
+    PostgreSQL='column "main_shelf_id" of relation "lending_desk" already exists',
 )
 LOOK = (
     'python manage.py shell --verbosity 0 -c "from library.models import Shelf; '
@@ -164,7 +170,7 @@ production.run("git pull --quiet && python manage.py migrate")
 # running it. **It must say `FAKED` once**, and name that migration.
 
 # %%
-colleague.run("git pull --quiet && python manage.py migrate", fails="duplicate column name")
+colleague.run("git pull --quiet && python manage.py migrate", fails=EXISTS)
 faked = colleague.run("python manage.py migrate lending 0009_shelf_and_desk --fake")
 colleague.run("python manage.py migrate --verbosity 0")
 
@@ -179,7 +185,8 @@ production.chain()
 # %%
 shelf = production.run(LOOK)
 fresh = laptop.clone("fresh")
-fresh.run("rm -f db.sqlite3 && python manage.py migrate --verbosity 0")
+fresh.run(NEW)
+fresh.run("python manage.py migrate --verbosity 0")
 
 # %% [markdown]
 # ## Undo it
@@ -202,13 +209,19 @@ careless.run("python manage.py migrate && python manage.py makemigrations --chec
 # But production has run both files without their keys, and has no column for them:
 
 # %%
-careless.run(LOOK, fails="no such column: library_shelf.help_desk_id")
+careless.run(
+    LOOK,
+    fails=on(
+        SQLite="no such column: library_shelf.help_desk_id",
+        PostgreSQL="column library_shelf.help_desk_id does not exist",
+    ),
+)
 
 # %% [markdown]
 # And in a new database, one of the tables is created before the one that its key points at:
 
 # %%
-careless.run("rm db.sqlite3")
+careless.run(NEW)
 careless.run("python manage.py migrate --verbosity 0", fails="'lending.desk' cannot be resolved")
 
 # %% [markdown]
@@ -223,9 +236,9 @@ careless.run("python manage.py migrate --verbosity 0", fails="'lending.desk' can
 #
 # ## Keep it from happening
 #
-# Change models, and let `makemigrations` write a new file; leave the old ones as they are. In CI, on
-# the merged state of a pull request and an empty database, the first half of this line fails on a
-# circle, and the second half on a deleted dependency. Neither sees what production has run.
+# Change models, and let `makemigrations` write a new file; leave the old ones as they are. In CI, use
+# the merged state of a pull request and an empty database. There, the first half of this line fails
+# on a circle, and the second half on a deleted dependency. Neither sees what production has run.
 #
 # ```bash
 # python manage.py makemigrations --check --noinput && python manage.py migrate
@@ -243,7 +256,8 @@ assert faked.count("FAKED") == 1, "one migration was recorded without running"
 assert "'name': 'A3'" in shelf, "production kept its shelf"
 assert production.rows("select name, main_shelf_id from lending_desk") == [("hall", None)]
 assert "lending/migrations/0009_shelf_and_desk.py" in written, "each app got a migration"
-one_key.run("python manage.py makemigrations --name shelf_desk && rm -f db.sqlite3")
+one_key.run("python manage.py makemigrations --name shelf_desk")
+one_key.run(NEW)
 one_key.run("python manage.py migrate --verbosity 0")
 for place in (production, colleague, fresh, one_key):
     assert place.chain().whole, f"{place.name} is whole"

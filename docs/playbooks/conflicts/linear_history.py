@@ -17,11 +17,12 @@
 # safe_in: "development only: no other database has run your migration"
 # applied: here only
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: conflicts
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 colleague = Sandbox("colleague")
@@ -31,6 +32,10 @@ CONFLICT = "Merge conflict in library/migrations/max_migration.txt"
 RENAME = "git mv library/migrations/0007_book_language.py library/migrations/0008_book_language.py"
 PARENTS = ("0006_find_books_by_title", "0007_author_born")
 SAVE = "git add . && git commit --quiet --message"
+BACK = on(
+    SQLite="cp ../before.sqlite3 db.sqlite3",
+    PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+)
 
 # %% [markdown]
 # Your colleague adds a field to `Author`, and pushes.
@@ -73,7 +78,9 @@ laptop.run("python manage.py migrate library 0006", fails="Conflicting migration
 # it must answer 0.
 
 # %%
-found = colleague.rows("select count(*) from django_migrations where name = '0007_book_language'")
+found = colleague.rows(
+    "select count(*) as count from django_migrations where name = '0007_book_language'"
+)
 
 # %% [markdown]
 # - **You need the values of your new column**: do it
@@ -96,7 +103,12 @@ found = colleague.rows("select count(*) from django_migrations where name = '000
 # first.
 
 # %% tags=["fix"]
-laptop.run("cp db.sqlite3 ../before.sqlite3")
+laptop.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # `ORIG_HEAD` is your branch as it was before the last pull, merge or rebase. There, yours is the
@@ -201,7 +213,8 @@ now = laptop.rows("select title, copies, language from library_book where title 
 # branch and put the copy back; `de` is there again.
 
 # %%
-undone.run("git reset --quiet --hard ORIG_HEAD && cp ../before.sqlite3 db.sqlite3")
+undone.run("git reset --quiet --hard ORIG_HEAD")
+undone.run(BACK)
 back = undone.rows("select title, copies, language from library_book where title = 'Emma'")
 
 # %% [markdown]
@@ -215,11 +228,14 @@ careless.run("python manage.py migrate", fails="is applied before its dependency
 
 # %% [markdown]
 # **Do not renumber while yours is applied.** A new name is a new migration to Django. SQLite adds the
-# column a second time, prints `OK`, and every row is back at the default. PostgreSQL refuses
-# (`column … already exists`; not run on this page).
+# column a second time, prints `OK`, and every row is back at the default. PostgreSQL refuses the
+# column and keeps the data.
 
 # %%
-careless.run(f"{RENAME} && python manage.py migrate")
+careless.run(
+    f"{RENAME} && python manage.py migrate",
+    fails=on(SQLite=None, PostgreSQL='column "language" of relation "library_book" already exists'),
+)
 lost = careless.rows("select title, copies, language from library_book where title = 'Emma'")
 
 # %% [markdown]
@@ -265,8 +281,8 @@ again.run(
 #
 # ## Run it yourself
 #
-# Write `null=True` in place of `default="en"`. Now renumbering what is applied fails with
-# `duplicate column name: language`, and the playbook stops there.
+# Write `null=True` in place of `default="en"`. Now renumbering what is applied fails on SQLite too,
+# with `duplicate column name: language`, and the playbook stops there.
 
 # %% tags=["check"]
 assert found == [(0,)], "no other database had run it"
@@ -274,11 +290,12 @@ assert "Unapplying library.0007_book_language" in unapplied, "the commit was the
 assert "Applying library.0008_book_language" in applied, "and it ran again, on top"
 assert now == [("Emma", 5, "en")], "the new column starts again with its default"
 assert back == [("Emma", 5, "de")], "the copy brings the value back"
-assert lost == [("Emma", 5, "en")], "renumbering what is applied reset the column"
+language = on(SQLite="en", PostgreSQL="de")
+assert lost == [("Emma", 5, language)], "renumbering what is applied reset it, on SQLite alone"
 assert undone.chain().whole, "undoing it leaves the branch as it was"
 colleague.run("git pull --quiet && python manage.py migrate --verbosity 0")
 assert all(place.chain().whole for place in (laptop, colleague)), "all apps are whole"
-books = "select id, title, author_id, isbn, copies from library_book"
+books = "select id, title, author_id, isbn, copies from library_book order by id"
 assert laptop.rows(books) == colleague.rows(books), "and no book has changed"
 
 # %% tags=["check"]

@@ -17,11 +17,12 @@
 # safe_in: production
 # applied: no matter where
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: conflicts
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 colleague = Sandbox("colleague")
@@ -179,7 +180,8 @@ kept = laptop.rows(BOOKS)
 
 # %%
 fresh = laptop.clone("fresh")
-fresh.run("rm db.sqlite3 && python manage.py migrate | grep 'library.00[01][0789]'")
+fresh.run(on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library"))
+fresh.run("python manage.py migrate | grep 'library.00[01][0789]'")
 
 # %% [markdown]
 # ## Undo it
@@ -203,13 +205,16 @@ undone.run(
 # %%
 careless.run("rm library/migrations/0007_book_language.py library/migrations/000[89]_*language*.py")
 careless.run("python manage.py makemigrations library --name language_again")
-careless.run("python manage.py migrate")
 
 # %% [markdown]
-# Every exit code is 0. Your database had the column: SQLite builds the table again and sets every
-# book to the default. `fr` and `en-US` are gone.
+# Your database had the column. SQLite builds the table again and sets every book to the default: the
+# exit code is 0, and `fr` and `en-US` are gone. PostgreSQL refuses the column and keeps the rows.
 
 # %%
+careless.run(
+    "python manage.py migrate",
+    fails=on(SQLite=None, PostgreSQL='column "language" of relation "library_book" already exists'),
+)
 lost = careless.rows(BOOKS)
 
 # %% [markdown]
@@ -254,5 +259,6 @@ for chain in (place.chain() for place in (laptop, production, rebased, fresh)):
     assert chain.whole, f"{chain.place} is whole"
     assert not chain.pending, f"{chain.place} has run everything"
 assert rebased.rows(BOOKS) == books, "putting the chain on top loses nothing either"
-assert {language for _, language in lost} == {"en-GB"}, "the wrong fix reset every book"
+reset = [(title, "en-GB") for title, _ in books]
+assert lost == on(SQLite=reset, PostgreSQL=books), "the wrong fix reset every book, on SQLite alone"
 careless.run("python manage.py makemigrations --check --noinput")

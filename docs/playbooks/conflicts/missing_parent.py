@@ -16,11 +16,12 @@
 # safe_in: production
 # applied: no matter where
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: conflicts
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 colleague = Sandbox("colleague")
@@ -192,14 +193,17 @@ undone.run("git revert -n HEAD && python manage.py makemigrations --check --noin
 # ## What not to do
 #
 # **Do not give the child the new name of a parent that a database has run.** The error is gone. To
-# production the file under its new name is a new migration: SQLite adds the column again, prints
-# `OK`, and every row is back at the default.
+# production the file under its new name is a new migration. SQLite adds the column again, prints `OK`,
+# and every row is back at the default. PostgreSQL refuses the column and keeps the data.
 
 # %%
 careless.replace(
     "library/migrations/0008_author_born.py", "0007_book_language", "0007_language_of_a_book"
 )
-careless.run("python manage.py migrate")
+careless.run(
+    "python manage.py migrate",
+    fails=on(SQLite=None, PostgreSQL='column "language" of relation "library_book" already exists'),
+)
 lost = careless.rows("select title, language from library_book where title = 'Emma'")
 
 # %% [markdown]
@@ -233,15 +237,17 @@ orphan.run("python manage.py migrate", fails="Conflicting migrations detected")
 #
 # ## Run it yourself
 #
-# Write `null=True` in place of `default="en"`. The wrong fix now stops at
+# Write `null=True` in place of `default="en"`. The wrong fix now stops on SQLite too, at
 # `duplicate column name: language`, and so does the playbook.
 
 # %% tags=["check"]
 assert applied.count("Applying") == 1, "production ran the child, and not its parent again"
 assert kept == [("Emma", "de")], "production kept its value"
-assert lost == [("Emma", "en")], "the new name of the parent reset it"
+language = on(SQLite="en", PostgreSQL="de")
+assert lost == [("Emma", language)], "the new name of the parent reset it, on SQLite alone"
 assert "R100" in told, "Git tells that the file was renamed"
 assert recorded == [("0007_book_language",)], "production knows it by its old name"
-careless.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+careless.run(on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library"))
+careless.run("python manage.py migrate --verbosity 0")
 for place in (production, retired, deleted, careless):
     assert place.chain().whole, f"{place.name} is whole; careless with a new database"

@@ -12,11 +12,12 @@
 # safe_in: "production: once you have read what --plan lists"
 # applied: no matter where
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: conflicts
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 colleague = Sandbox("colleague")
 laptop = Sandbox("laptop")
@@ -30,6 +31,10 @@ SHELF = '    shelf = models.CharField(max_length=5, default="A1")\n'
 EMMA = (
     "select title, language, country from library_book"
     " join library_author on library_author.id = author_id where title = 'Emma'"
+)
+BACK = on(
+    SQLite="cp ../before.sqlite3 db.sqlite3",
+    PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
 )
 EXACT = (
     'python manage.py shell --verbosity 0 -c "from django.db import connection; '
@@ -134,7 +139,12 @@ plan = production.run("python manage.py migrate library 0007_author_country --pl
 # What these migrations had added is lost. Copy the database.
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # **With `--plan` at its end, the next command must list nothing that you want to keep.**
@@ -186,7 +196,8 @@ kept = production.rows(EMMA)
 
 # %%
 undone = production.clone("undone")
-undone.run("cp ../before.sqlite3 db.sqlite3 && git revert --no-commit HEAD")
+undone.run(BACK)
+undone.run("git revert --no-commit HEAD")
 back = undone.rows("select title, shelf from library_book where title = 'Emma'")
 
 # %% [markdown]

@@ -3,6 +3,7 @@
 # symptoms:
 #   - "FieldDoesNotExist: Book has no field named 'isbn'"
 #   - 'OperationalError: no such column: ""isbn""'
+#   - column "isbn" of relation "library_book" does not exist
 # cause: >-
 #   A merge put two migrations side by side: one alters a field that the other renames or removes.
 #   Databases that run the other one first stop. A rename loses nothing; a removal, only its column.
@@ -12,11 +13,12 @@
 # safe_in: production
 # applied: no matter where
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: conflicts
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 colleague = Sandbox("colleague")
@@ -29,7 +31,8 @@ ALTER = """
     """
 MIGRATION = "library/migrations/0007_isbn_17.py"
 ISBN = '    isbn = models.CharField(max_length=13, blank=True, default="")\n'
-COLUMN = "select name, type from pragma_table_info('library_book') where name = 'code'"
+COLUMN = "python manage.py inspectdb library_book | grep code"
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 BOOKS = "select id, title, code, copies from library_book order by id"
 
 # %% [markdown]
@@ -116,7 +119,7 @@ production.run("python manage.py makemigrations --check --noinput", fails="Remov
 # - **One removes the field, one alters it**: the fix is the same, and one step shorter. See
 #   [It was removed](#it-was-removed).
 # - **`KeyError`**: [both removed it](both-branches-removed-it.md).
-# - **`no such column`, and a migration that says “Remove field”**: somebody committed what Django
+# - **The column does not exist, and a migration says “Remove field”**: somebody committed what Django
 #   offers. Where no database has recorded that file, delete it first.
 # - **Both alter it, under one name**: [the same field in two ways](two-migrations-one-field.md).
 #
@@ -175,19 +178,34 @@ now = laptop.rows(BOOKS)
 # A new database, which stopped before, can be set up.
 
 # %%
-fresh.run("rm db.sqlite3 && python manage.py migrate --verbosity 0", fails="no field named 'isbn'")
-fresh.run("git pull --quiet --no-rebase && rm db.sqlite3 && python manage.py migrate --verbosity 0")
+fresh.run(NEW)
+fresh.run("python manage.py migrate --verbosity 0", fails="no field named 'isbn'")
+fresh.run(NEW)
+fresh.run("git pull --quiet --no-rebase && python manage.py migrate --verbosity 0")
 
 # %% [markdown]
 # ## Undo it
 #
-# The edit stays. You can take back what both branches did. On PostgreSQL, values that are too long
-# for the old column stop this (`value too long`); not run on this page.
+# The edit stays. You can take back what both branches did. SQLite keeps a number that is too long for
+# the old column. PostgreSQL stops, and changes nothing.
 
 # %%
 undone = laptop.clone("undone")
-undone.run("python manage.py migrate library 0006")
-back = undone.rows("select title, isbn from library_book where title = 'Emma'")
+undone.run(
+    "python manage.py migrate library 0006",
+    fails=on(SQLite=None, PostgreSQL="value too long for type character varying(13)"),
+)
+column = on(SQLite="isbn", PostgreSQL="code")
+back = undone.rows(f"select title, {column} from library_book where title = 'Emma'")
+
+# %% [markdown]
+# **On PostgreSQL, first shorten what is too long. What you cut off is only in a backup.** Here that
+# is the hyphens.
+
+# %%
+shorter = laptop.clone("shorter")
+shorter.rows("update library_book set code = replace(code, '-', '') where length(code) > 13")
+shorter.run("python manage.py migrate library 0006 --verbosity 0")
 
 # %% [markdown]
 # ## What not to do
@@ -196,7 +214,13 @@ back = undone.rows("select title, isbn from library_book where title = 'Emma'")
 
 # %%
 careless.run("python manage.py makemigrations --noinput")
-careless.run("python manage.py migrate", fails='no such column: ""isbn""')
+careless.run(
+    "python manage.py migrate",
+    fails=on(
+        SQLite='no such column: ""isbn""',
+        PostgreSQL='column "isbn" of relation "library_book" does not exist',
+    ),
+)
 
 # %% [markdown]
 # **Do not fake the one that stops.** On production the exit code is 0. But the column keeps its 13
@@ -204,7 +228,7 @@ careless.run("python manage.py migrate", fails='no such column: ""isbn""')
 
 # %%
 faked.run("python manage.py migrate --fake")
-skipped = faked.rows(COLUMN)
+skipped = faked.run(COLUMN)
 
 # %% [markdown]
 # ## Why it happens
@@ -236,16 +260,19 @@ assert "Remove" not in written, "and removes nothing"
 assert now == books, "the number with hyphens is there, and so is every other row"
 kept = production.rows("select title, code from library_book where title = 'Emma'")
 assert kept == [("Emma", "9780141439587")], "production kept its numbers"
-columns = [place.rows(COLUMN) for place in (fresh, production, laptop)]
-assert columns == [[("code", "varchar(17)")]] * 3, "a new database has the column of the others"
-assert back == [("Emma", "978-0-14-143951-8")], "going back loses nothing"
+columns = [place.run(COLUMN) for place in (fresh, production, laptop)]
+assert columns == columns[:1] * 3, "a new database has the column of the others"
+assert "length=17" in columns[0], "and that is the long one"
+assert back == [("Emma", "978-0-14-143951-8")], "going back loses nothing, being refused neither"
+short = shorter.rows("select title, isbn from library_book where title = 'Emma'")
+assert short == [("Emma", "9780141439518")], "a value that fits comes along"
 
 # %% tags=["check"]
 # A database that ran yours alone, and one on which the migration that stops was faked.
 for place in (staging, faked):
     place.run("git pull --quiet --no-rebase && python manage.py migrate --verbosity 0")
-assert skipped == [("code", "varchar(13)")], "the fake left the column as it was"
-assert faked.rows(COLUMN) == [("code", "varchar(17)")], "the fix mends it there too"
+assert "length=13" in skipped, "the fake left the column as it was"
+assert "length=17" in faked.run(COLUMN), "the fix mends it there too"
 for chain in (place.chain() for place in (laptop, production, fresh, staging, faked, removed)):
     assert chain.whole, f"{chain.place} is whole in all apps"
     assert not chain.pending, f"{chain.place} has run everything"

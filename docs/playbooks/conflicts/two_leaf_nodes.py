@@ -14,11 +14,12 @@
 # safe_in: production
 # applied: no matter where
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: conflicts
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 colleague = Sandbox("colleague")
@@ -175,18 +176,24 @@ careless.run("git add . && git commit --quiet --message 'Conflict solved'")
 
 # %% [markdown]
 # A database that has the column already, with data in it, meets the new migration. On SQLite the
-# second `AddField` builds the table again, prints `OK` and sets every row to the default.
+# second `AddField` builds the table again, prints `OK` and sets every row to the default. PostgreSQL
+# refuses it, and every deploy stops there; the data stays.
 
 # %%
 second.rows("select name, country from library_author order by id limit 1")
 second.run("git pull --quiet --no-rebase ../careless main")
-second.run("python manage.py migrate library")
+second.run(
+    "python manage.py migrate library",
+    fails=on(
+        SQLite=None, PostgreSQL='column "country" of relation "library_author" already exists'
+    ),
+)
 lost = second.rows("select name, country from library_author order by id limit 1")
 
 # %% [markdown]
 # **Do not rename the file.** The order is in `dependencies`, not in the number, so the conflict stays.
-# And an applied migration that has a new name
-# [runs again and resets its column](linear-history.md#what-not-to-do).
+# And an applied migration that has a new name [runs again](linear-history.md#what-not-to-do): SQLite
+# resets its column, PostgreSQL stops.
 
 # %%
 renamed = undone.clone("renamed")
@@ -221,6 +228,7 @@ now = laptop.rows("select id, title, copies, language from library_book order by
 assert now == books, "merging changes no row"
 filled = colleague.rows("select country from library_author where name = 'Jane Austen'")
 assert filled == [("England",)], "the colleague's data is still there"
-assert lost == [("Jane Austen", "")], "the wrong fix reset the colleague's data"
+country = on(SQLite="", PostgreSQL="England")
+assert lost == [("Jane Austen", country)], "the wrong fix reset it, on SQLite alone"
 assert laptop.graph("library").leaves == ["0008_merge_country_and_language"], "one leaf is left"
 assert laptop.chain().whole, "all apps are whole, not this one alone"

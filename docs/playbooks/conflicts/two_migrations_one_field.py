@@ -15,15 +15,24 @@
 # safe_in: "development only: yours is not pushed and has run on your database alone"
 # applied: here only
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: conflicts
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 colleague = Sandbox("colleague")
-COLUMN = "select type from pragma_table_info('library_book') where name = 'title'"
+COLUMN = "python manage.py inspectdb library_book | grep title"
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
+LONG = (
+    "update library_book set title = title || replace('....................', '.', ', or The Whale')"
+    " where title = 'Moby-Dick'"
+)
+SHORTEN = "update library_book set title = substr(title, 1, 200) where length(title) > 200"
+REFUSED = on(SQLite=None, PostgreSQL="value too long for type character varying")
+BOOKS = "select id, length(title) as length, copies from library_book order by id"
 
 # %% [markdown]
 # Your colleague makes room for titles of 250 characters, and pushes.
@@ -35,16 +44,13 @@ colleague.run("python manage.py migrate --verbosity 0")
 colleague.run("git add . && git commit --quiet --message 'Titles of 250' && git push --quiet")
 
 # %% [markdown]
-# You make room for 300, because you have a title of 289.
+# You make room for 300.
 
 # %% tags=["setup"]
 laptop.replace("library/models.py", "max_length=200", "max_length=300")
 laptop.run("python manage.py makemigrations library --name book_title_300")
 laptop.run("python manage.py migrate --verbosity 0")
-laptop.rows(
-    "update library_book set title = title || replace(hex(zeroblob(20)), '00', ', or The Whale') where title = 'Moby-Dick'"
-)
-books = laptop.rows("select id, length(title), copies from library_book order by id")
+books = laptop.rows(BOOKS)
 laptop.run("git add . && git commit --quiet --message 'Titles of 300'")
 
 # %% [markdown]
@@ -80,8 +86,8 @@ laptop.run("python manage.py makemigrations library --merge --dry-run --noinput"
 # - **Both remove it**: see [Both branches removed the same field](both-branches-removed-it.md).
 # - **One renames or removes it**: see
 #   [One branch renamed or removed what the other alters](removed-here-altered-there.md).
-# - **Both add it** (`+ Add field`): a merge resets the column, and taking yours back drops it. See
-#   [Both add it](#both-add-it).
+# - **Both add it** (`+ Add field`): a merge resets the column or stops, and taking yours back drops
+#   it. See [Both add it](#both-add-it).
 # - **Both alter it, and yours is pushed, has run on another database or does more**: see
 #   [Yours has run elsewhere](#yours-has-run-elsewhere). There, nothing is taken back.
 # - **Both alter it, yours does no more, and only your database has run it**: read on.
@@ -101,9 +107,16 @@ laptop.run("python manage.py makemigrations library --merge --dry-run --noinput"
 laptop.run("git switch --quiet --detach HEAD~1")
 
 # %% [markdown]
-# Migrate back to the parent of both. At risk is what only your version of the column can hold.
-# SQLite does not look at lengths and keeps the 289 characters. PostgreSQL refuses to shrink the
-# column, and changes nothing, until you shorten that title (not run on this page).
+# Migrate back to the parent of both. At risk is what only your version of the column can hold. SQLite
+# does not look at lengths and keeps a title of 289. PostgreSQL refuses to shrink the column, and
+# changes nothing, until you [put that title aside](#long-values):
+
+# %%
+long = laptop.clone("long")
+long.rows(LONG)
+long.run("python manage.py migrate library 0006", fails=REFUSED)
+
+# %% [markdown]
 # **Run the next command with `--plan` first: it must list your migration, with `Undo`, alone.**
 # **It lists something else? Stop and delete nothing: you are on the wrong commit.**
 
@@ -145,8 +158,7 @@ colleague.run("python manage.py migrate --verbosity 0")
 # %% [markdown]
 # ### Yours has run elsewhere
 #
-# `staging` has run your migration, so that file must stay. Main's value now comes to a column that
-# may hold longer titles: SQLite lets that pass, PostgreSQL stops and changes nothing.
+# `staging` has run your migration, so that file must stay, and it has a title of 289.
 #
 # Merge, and write a migration after the merge that sets main's value first and the agreed one
 # second. The agreed one alone is not enough: where the files say that the field has 300 already,
@@ -168,18 +180,41 @@ class Migration(migrations.Migration):
     ]
 """,
 )
+staging.rows(LONG)
+
+# %% [markdown]
+# Main's value comes to a column that holds a longer title. SQLite lets that pass. PostgreSQL stops,
+# and changes nothing.
+
+# %%
+staging.run("python manage.py migrate --verbosity 0", fails=REFUSED)
+
+# %% [markdown]
+# ### Long values
+#
+# Before PostgreSQL makes a column shorter, put aside what does not fit. Write it back when the column
+# has the agreed length.
+
+# %%
+staging.rows("create table aside as select id, title from library_book where length(title) > 200")
+staging.rows(SHORTEN)
 staging.run("python manage.py migrate --verbosity 0")
-staged = staging.rows(COLUMN)
+staging.rows(
+    "update library_book set title = aside.title from aside where aside.id = library_book.id"
+)
+staging.rows("drop table aside")
+staged = staging.run(COLUMN)
 
 # %% [markdown]
 # ### Both add it
 #
-# Do not merge them as they are: main's `AddField` runs on the column that you have, and on SQLite
-# every row is back at the default. Take the `AddField` out of yours, keep the file and all else in it,
-# and merge. Then go to each database that has run yours alone. If main's only adds the field, record
-# it there, with `migrate library 0007_shelf --fake`. With `--plan` in place of `--fake`, that must list
-# main's alone; if it lists more, first migrate to the one before it. Then `migrate`: the values stay.
-# If the two differ, write a migration as for `staging`: the other value first, the agreed one second.
+# Do not merge them as they are: main's `AddField` runs on the column that you have. On SQLite every
+# row is back at the default; PostgreSQL stops. Take the `AddField` out of yours, keep the file and
+# all else in it, and merge. Then go to each database that has run yours alone. If main's only adds
+# the field, record it there, with `migrate library 0007_shelf --fake`. With `--plan` in place of
+# `--fake`, that must list main's alone; if it lists more, first migrate to the one before it. Then
+# `migrate`: the values stay. If the two differ, write a migration as for `staging`: the other value
+# first, the agreed one second.
 #
 # ## Make sure
 #
@@ -196,8 +231,8 @@ laptop.run("python manage.py makemigrations --check --noinput")
 
 # %%
 fresh = laptop.clone("fresh")
-fresh.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
-columns = [place.rows(COLUMN) for place in (fresh, laptop)]
+fresh.run(f"{NEW} && python manage.py migrate --verbosity 0")
+columns = [place.run(COLUMN) for place in (fresh, laptop)]
 
 # %% [markdown]
 # ## Undo it
@@ -226,7 +261,7 @@ careless.run("python manage.py makemigrations --check --noinput")
 # no command of Django sees:
 
 # %%
-drifted = careless.rows(COLUMN)
+drifted = careless.run(COLUMN)
 
 # %% [markdown]
 # A new one runs them the other way round: of two parents, first the one whose name sorts last. See
@@ -234,8 +269,9 @@ drifted = careless.rows(COLUMN)
 
 # %%
 new = careless.clone("new")
-new.run("rm db.sqlite3 && python manage.py migrate library | grep 000[78]")
-built = new.rows(COLUMN)
+new.run(NEW)
+new.run("python manage.py migrate library | grep 000[78]")
+built = new.run(COLUMN)
 
 # %% [markdown]
 # **Merged already?** The file written for `staging` above mends such a database too.
@@ -243,7 +279,7 @@ built = new.rows(COLUMN)
 # %%
 careless.run("cp ../staging/library/migrations/0009_title_300.py library/migrations/")
 careless.run("python manage.py migrate --verbosity 0")
-mended = careless.rows(COLUMN)
+mended = careless.run(COLUMN)
 
 # %% [markdown]
 # ## Why it happens
@@ -267,23 +303,27 @@ mended = careless.rows(COLUMN)
 # ## Run it yourself
 #
 # Delete the line with `max_length=250` from `0009_title_300.py`. `staging` still ends with 300, but
-# `careless`, which had run the merge before, stays at 250: the last check fails.
+# `careless`, which had run the merge before, stays at 250: a check fails.
 
 # %% tags=["check"]
 assert "Unapplying library.0007_book_title_300" in unapplied, "the commit was the right one"
-assert columns == [[("varchar(300)",)]] * 2, "a new database has the column of the old one"
-assert colleague.rows(COLUMN) == columns[0], "and so has the colleague's"
-now = laptop.rows("select id, length(title), copies from library_book order by id")
-assert now == books, "no row changed, and the long title is whole"
+assert "=300" in columns[0] == columns[1], "a new database has the column of the old one"
+assert colleague.run(COLUMN) == columns[0], "and so has the colleague's"
+assert laptop.rows(BOOKS) == books, "no row changed"
+assert 289 in [length for _, length, _ in staging.rows(BOOKS)], "the long title is whole"
+assert staging.chain().whole, "and nothing is left of what was put aside"
 assert laptop.graph("library").leaves == ["0008_title_300"], "one leaf is left"
 assert laptop.chain().whole, "all apps are whole, not this one alone"
 assert undone.chain().whole, "undoing it leaves main's state"
 
 # %% tags=["check"]
-assert drifted == [("varchar(250)",)], "the database that merged ended with 250"
-assert built == [("varchar(300)",)], "and a new one with 300"
-assert staged == [("varchar(300)",)], "both values in a row set the column"
-assert mended == [("varchar(300)",)], "on a database that has drifted as well"
+assert "=250" in drifted, "the database that merged ended with 250"
+assert "=300" in built, "and a new one with 300"
+assert "=300" in staged, "both values in a row set the column"
+assert "=300" in mended, "on a database that has drifted as well"
+long.rows(SHORTEN)
+long.run("python manage.py migrate library 0006 --verbosity 0")
+assert "=200" in long.run(COLUMN), "and nothing stops the way back once the title fits"
 
 # %% tags=["check"]
 # Both add a field: what a merge does as it is, and what it does without your AddField.
@@ -297,11 +337,13 @@ both.rows("update library_book set shelf = 'B2' where title = 'Emma'")
 both.run("cp library/migrations/0007_book_shelf.py library/migrations/0007_shelf.py")
 both.run("python manage.py makemigrations library --merge --noinput --verbosity 0")
 reset = both.clone("reset")
-reset.run("python manage.py migrate --verbosity 0")
+exists = on(SQLite=None, PostgreSQL='column "shelf" of relation "library_book" already exists')
+reset.run("python manage.py migrate --verbosity 0", fails=exists)
 both.replace("library/migrations/0007_book_shelf.py", "    operations = [", "    _ = [")
 assert both.run("python manage.py migrate library 0007_shelf --fake").count("FAKED") == 1
 both.run("python manage.py migrate --verbosity 0")
 EMMA = "select shelf from library_book where title = 'Emma'"
-assert reset.rows(EMMA) == [("A1",)], "the merge as it is resets the column"
+old = on(SQLite="A1", PostgreSQL="B2")
+assert reset.rows(EMMA) == [(old,)], "the merge as it is resets the column, on SQLite alone"
 assert both.rows(EMMA) == [("B2",)], "recording main's keeps it"
 assert both.chain().whole, "and all is whole"

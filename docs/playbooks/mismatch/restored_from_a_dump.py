@@ -2,7 +2,9 @@
 # title: The database came from a backup of another day
 # symptoms:
 #   - "NOT NULL constraint failed: library_book.language"
+#   - null value in column "language" of relation "library_book" violates not-null constraint
 #   - "no such column: library_book.language"
+#   - column library_book.language does not exist
 #   - "Book has no field named 'language'"
 # cause: >-
 #   A backup brings the schema and the history of its day, and your code is of another day. What was
@@ -13,11 +15,12 @@
 # safe_in: production
 # applied: "elsewhere too: on the database of which the backup was made"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 production = Sandbox("production")
 laptop = Sandbox("laptop")
@@ -35,6 +38,21 @@ FIRST = (
     'python manage.py shell --verbosity 0 -c "from library.models import Book; '
     'print(Book.objects.first())"'
 )
+REFUSED = on(
+    SQLite="NOT NULL constraint failed: library_book.language",
+    PostgreSQL='null value in column "language" of relation "library_book" violates not-null constraint',
+)
+NO_COLUMN = on(
+    SQLite="no such column: library_book.language",
+    PostgreSQL="column library_book.language does not exist",
+)
+COPY = on(
+    SQLite="cp db.sqlite3 ../{}.sqlite3", PostgreSQL="pg_dump --format custom library > ../{}.dump"
+).format
+RESTORE = on(
+    SQLite="cp ../{}.sqlite3 db.sqlite3",
+    PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../{}.dump",
+).format
 COPIES = "    copies = models.PositiveIntegerField(default=1)\n"
 DUE = "select id, due_on from lending_loan where id > 3 order by id"
 LANGUAGE = "select title, language from library_book where id > 4 order by id"
@@ -46,7 +64,7 @@ LANGUAGE = "select title, language from library_book where id > 4 order by id"
 # %% tags=["setup"]
 production.run("python manage.py migrate lending 0002 --verbosity 0")
 production.rows("update lending_loan set due_on = null where id > 3")
-production.run("cp db.sqlite3 ../monday.sqlite3")
+production.run(COPY("monday"))
 production.run("python manage.py migrate --verbosity 0")
 production.rows("update lending_loan set due_on = '2024-04-20' where id = 5")
 
@@ -63,7 +81,8 @@ colleague.run("python manage.py makemigrations library --name book_language --ve
 colleague.run("git add . && git commit --quiet --message 'Language of a book' && git push --quiet")
 production.run("git pull --quiet --no-rebase && python manage.py migrate --verbosity 0")
 production.rows("update library_book set language = 'fr' where id = 6")
-production.run("cp db.sqlite3 ../friday.sqlite3 && git rev-parse HEAD > ../friday.commit")
+production.run(COPY("friday"))
+production.run("git rev-parse HEAD > ../friday.commit")
 production.run("python manage.py dumpdata library lending --output ../friday.json")
 
 # %% [markdown]
@@ -72,9 +91,9 @@ production.run("python manage.py dumpdata library lending --output ../friday.jso
 
 # %% tags=["setup"]
 json = laptop.clone("json")
-laptop.run("cp ../friday.sqlite3 db.sqlite3")
+laptop.run(RESTORE("friday"))
 staging = production.clone("staging")
-staging.run("cp ../monday.sqlite3 db.sqlite3")
+staging.run(RESTORE("monday"))
 careless = staging.clone("careless")
 rolled_back = laptop.clone("rolled-back")
 
@@ -90,7 +109,7 @@ staging.chain()
 # **The backup is newer than the code.** Reading works, inserts fail, and `migrate` is content:
 
 # %%
-laptop.run(INSERT, fails="NOT NULL constraint failed: library_book.language")
+laptop.run(INSERT, fails=REFUSED)
 laptop.run("python manage.py migrate --check")
 
 # %% [markdown]
@@ -104,7 +123,7 @@ newer = laptop.run(LOOK)
 # pending:
 
 # %%
-staging.run(FIRST, fails="no such column: library_book.language")
+staging.run(FIRST, fails=NO_COLUMN)
 plan = staging.run("python manage.py migrate --plan")
 
 # %% [markdown]
@@ -114,10 +133,9 @@ plan = staging.run("python manage.py migrate --plan")
 #   [Squash in two releases](../squashing/squash-in-two-releases.md) or
 #   [Reset live databases](../reset/reset-live-databases.md).
 # - **You restored some of the tables:** read [The table already exists](table-already-exists.md).
-# - **On PostgreSQL**, rows that were loaded with their ids leave the sequence behind, and the next
-#   insert fails with `duplicate key` (measured there, not run on this page).
-#   [`sqlsequencereset`](https://docs.djangoproject.com/en/5.2/ref/django-admin/#sqlsequencereset)
-#   prints the SQL for the tables of an app.
+# - **PostgreSQL says `duplicate key value violates unique constraint`:** rows came with their ids, and
+#   the sequence stayed behind. `pg_restore` of a whole dump sets it, as here. Read
+#   [After a copy of rows, a new row gets a key that is taken](../production/sequences-after-copy.md).
 #
 # ## Fix it
 #
@@ -133,7 +151,7 @@ found = laptop.run(
 )
 
 # %% [markdown]
-# **Do not migrate with the old code: it may drop the newer columns.**
+# **Do not migrate with the old code: on SQLite it may drop the newer columns.**
 # ([Seen here](ghost-migration.md#what-not-to-do).)
 
 # %% tags=["fix"]
@@ -188,7 +206,7 @@ languages = staging.rows(LANGUAGE)
 undone = laptop.clone("undone")
 undone.run("git switch --quiet --detach 'HEAD@{1}'")
 again = staging.clone("again")
-again.run("cp ../monday.sqlite3 db.sqlite3")
+again.run(RESTORE("monday"))
 
 # %% [markdown]
 # ## What not to do
@@ -199,7 +217,7 @@ again.run("cp ../monday.sqlite3 db.sqlite3")
 # %%
 careless.run("python manage.py migrate --fake --verbosity 0")
 careless.run("python manage.py migrate --check")
-careless.run(FIRST, fails="no such column: library_book.language")
+careless.run(FIRST, fails=NO_COLUMN)
 undated = careless.rows(DUE)
 
 # %% [markdown]
@@ -261,5 +279,5 @@ assert dropped == [("Moby-Dick", "en"), ("The Time Machine", "en")], "the option
 # The commit beside the backup is the one that fits it.
 noted = Sandbox("noted")
 noted.run("git fetch --quiet && cat ../friday.commit | xargs git switch --quiet --detach")
-noted.run("cp ../friday.sqlite3 db.sqlite3")
+noted.run(RESTORE("friday"))
 assert noted.chain().whole, "backup and code of one day fit"

@@ -2,6 +2,7 @@
 # title: Rolling back undid the merge and nothing else
 # symptoms:
 #   - "NOT NULL constraint failed: library_book.language"
+#   - null value in column "language" of relation "library_book" violates not-null constraint
 # cause: >-
 #   You migrated back to one parent of a merge migration. What came in through the other parent does
 #   not build on it, so it stays in the schema. Nothing is lost yet; going further back would lose
@@ -12,17 +13,22 @@
 # safe_in: "production: for the database of a release that goes back"
 # applied: no matter where
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: reset
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 production = Sandbox("production")
 INSERT = (
     'python manage.py shell --verbosity 0 -c "from library.models import Author, Book; '
     "Book.objects.create(title='Persuasion', author=Author.objects.get(name='Jane Austen'))\""
+)
+REFUSED = on(
+    SQLite="NOT NULL constraint failed: library_book.language",
+    PostgreSQL='null value in column "language" of relation "library_book" violates not-null constraint',
 )
 
 # %% [markdown]
@@ -93,7 +99,7 @@ production.chain("library")
 
 # %%
 production.run("python manage.py migrate --check")
-production.run(INSERT, fails="NOT NULL constraint failed: library_book.language")
+production.run(INSERT, fails=REFUSED)
 
 # %% [markdown]
 # What went wrong, on a copy with the files of release 2. The first command takes back the merge,
@@ -119,7 +125,12 @@ careless.run("python manage.py showmigrations library | grep 000[789]")
 # **What the dropped columns hold is lost: stop all writes, then copy the database.**
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ### Back to release 2
@@ -183,7 +194,13 @@ kept = production.rows("select name, country from library_author order by id lim
 undone = production.clone("undone")
 undone.run("git switch --quiet main && python manage.py migrate --verbosity 0")
 default = undone.rows("select title, language from library_book where title = 'Emma'")
-undone.run("cp ../before.sqlite3 db.sqlite3 && python manage.py migrate --verbosity 0")
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
+undone.run("python manage.py migrate --verbosity 0")
 copied = undone.rows("select title, language from library_book where title = 'Emma'")
 
 # %% [markdown]

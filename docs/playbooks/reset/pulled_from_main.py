@@ -2,6 +2,7 @@
 # title: A migration must leave main, others have applied it
 # symptoms:
 #   - "NOT NULL constraint failed: library_book.pages"
+#   - null value in column "pages" of relation "library_book" violates not-null constraint
 # cause: >-
 #   A commit with a migration was reverted after other databases had applied it. Git takes back the
 #   file. It does not take back the column. No data is lost yet; the fix drops what the column holds.
@@ -11,11 +12,12 @@
 # safe_in: production
 # applied: elsewhere too
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: reset
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 colleague = Sandbox("colleague")
@@ -24,6 +26,13 @@ INSERT = (
     'python manage.py shell --verbosity 0 -c "from library.models import Author, Book; '
     "Book.objects.create(title='Persuasion', author=Author.objects.get(name='Jane Austen'))\""
 )
+REFUSED = on(
+    SQLite="NOT NULL constraint failed: library_book.pages",
+    PostgreSQL='null value in column "pages" of relation "library_book" violates not-null constraint',
+)
+COPY = on(
+    SQLite="cp db.sqlite3 ../{}.sqlite3", PostgreSQL="pg_dump --format custom library > ../{}.dump"
+).format
 
 # %% [markdown]
 # You add a field to `Book` and push. Your colleague and production apply it, and fill it in.
@@ -71,10 +80,11 @@ production.chain("library")
 
 # %%
 production.run("python manage.py migrate --check")
-production.run(INSERT, fails="NOT NULL constraint failed: library_book.pages")
+production.run(INSERT, fails=REFUSED)
 
 # %% [markdown]
 # **On SQLite, do not run `migrate` now: a pending migration of the same table drops the column.**
+# On PostgreSQL the column stays.
 #
 # - **That has happened, the column is gone**: its values are in a backup only. On that database, run
 #   `python manage.py migrate library --prune` before it gets the fix. It deletes the row, and every
@@ -119,7 +129,7 @@ laptop.run("git add . && git commit --quiet --message 'Remove pages' && git push
 # **This drops the column, with all it holds. Copy the database first.**
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(COPY("before"))
 
 # %% tags=["fix"]
 production.run("git pull --quiet --no-rebase && python manage.py migrate")
@@ -140,7 +150,8 @@ laptop.run("python manage.py migrate")
 # still has the file. **Read the plan first: migrations built on this one go too, with their data.**
 
 # %%
-late.run("cp db.sqlite3 ../before-late.sqlite3 && python manage.py migrate library 0006 --plan")
+late.run(COPY("before-late"))
+late.run("python manage.py migrate library 0006 --plan")
 
 # %%
 late.run("python manage.py migrate library 0006")
@@ -152,7 +163,7 @@ late.run("git pull --quiet --no-rebase && python manage.py migrate --check")
 # [You switched branch and the database kept a column](../mismatch/ghost-migration.md).
 
 # %%
-early.run("cp db.sqlite3 ../before-early.sqlite3")
+early.run(COPY("before-early"))
 early.run("git switch --quiet --detach 'HEAD^{/No pages}~1'")
 early.run("python manage.py migrate library 0006 --plan")
 
@@ -191,7 +202,13 @@ undone = production.clone("undone")
 undone.run("python manage.py migrate library 0007")
 undone.run("git switch --quiet --detach 'HEAD^{/Remove pages}~1'")
 default = undone.rows("select title, pages from library_book where title = 'Emma'")
-undone.run("cp ../before.sqlite3 db.sqlite3 && python manage.py migrate --check")
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
+undone.run("python manage.py migrate --check")
 copied = undone.rows("select title, pages from library_book where title = 'Emma'")
 
 # %% [markdown]
@@ -252,10 +269,11 @@ for chain in [place.chain() for place in (production, colleague, laptop, late, e
 rebuilt.replace("library/models.py", "isbn =", 'shelf = models.TextField(default="")\n    isbn =')
 rebuilt.run("python manage.py makemigrations library --name book_shelf --verbosity 0")
 rebuilt.run("python manage.py migrate --verbosity 0")
-columns = rebuilt.rows("select name from pragma_table_info('library_book')")
-assert ("pages",) not in columns, "another migration of the table has dropped the column"
+ONLY_HERE = on(SQLite=True, PostgreSQL=False)
+dropped = "library_book.pages" not in rebuilt.chain("library")
+assert dropped == ONLY_HERE, "another migration of the table has dropped the column, on SQLite"
 rebuilt.run("python manage.py migrate library --prune --verbosity 0")
-assert rebuilt.chain().whole, "without the row, this database is whole"
+assert rebuilt.chain().whole == ONLY_HERE, "there, without the row, this database is whole"
 branch.run(
     'git diff --exit-code --no-renames --diff-filter=D --name-only origin/main... -- "*/migrations/*"',
     fails="library/migrations/0007_book_pages.py",

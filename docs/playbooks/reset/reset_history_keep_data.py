@@ -8,6 +8,9 @@
 #     NodeNotFoundError: Migration lending.0001_initial dependencies reference nonexistent
 #     parent node ('library', '0003_book_copies')
 #   - "UNIQUE constraint failed: django_content_type.app_label, django_content_type.model"
+#   - >-
+#     duplicate key value violates unique constraint
+#     "django_content_type_app_label_model_76bd3d3b_uniq"
 # cause: >-
 #   Migration files are gone that others build on, so Django cannot load any of them. Tables and
 #   rows are whole. If Git has the files, take them back. Else start files and history anew, and
@@ -18,13 +21,18 @@
 # safe_in: "development only: every database of the project goes through it by hand"
 # applied: elsewhere too
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: reset
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
+COPY = on(
+    SQLite="cp db.sqlite3 ../{}.sqlite3", PostgreSQL="pg_dump --format custom library > ../{}.dump"
+).format
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 
 # %% [markdown]
 # Somebody tidies up: two old migrations have been applied everywhere, so their files go.
@@ -63,8 +71,8 @@ restored.run("python manage.py migrate --check")
 # Read on if they were never committed, or if no commit has a set that fits your database.
 #
 # **Do the tables fit the models?** The new files are written from the models. This command reads
-# every column that they name, and stops with `no such column` if one is missing. (It does not see
-# constraints and indexes.)
+# every column that they name, and stops if one is missing. (It does not see constraints and
+# indexes.)
 
 # %%
 laptop.run("python manage.py dumpdata > ../before.json")
@@ -85,11 +93,10 @@ laptop.run("python manage.py dumpdata > ../before.json")
 # ## Fix it
 #
 # **Only if Git does not have the files.** No dump and no load: the rows stay where they are. Stop
-# everything that writes, and copy the database, on PostgreSQL with `pg_dump`. **Without this copy
-# there is no way back.**
+# everything that writes, and copy the database. **Without this copy there is no way back.**
 
 # %% tags=["fix"]
-laptop.run("cp db.sqlite3 ../before-reset.sqlite3")
+laptop.run(COPY("before-reset"))
 
 # %% [markdown]
 # Delete what the history says of these apps, and of these alone. No table changes.
@@ -134,7 +141,7 @@ laptop.run("python manage.py migrate --fake-initial")
 # %%
 undone = laptop.clone("undone")
 laptop.run("git add . && git commit --quiet --message 'Start migrations anew' && git push --quiet")
-colleague.run("cp db.sqlite3 ../colleague-before-reset.sqlite3")
+colleague.run(COPY("colleague-before-reset"))
 colleague.rows("delete from django_migrations where app in ('library', 'lending')")
 colleague.run("git pull --quiet --no-rebase")
 colleague.run("python manage.py migrate --fake-initial")
@@ -149,7 +156,7 @@ colleague.run("python manage.py migrate --fake-initial")
 
 # %%
 tidy = restored.clone("tidy")
-tidy.run("cp db.sqlite3 ../tidy-before-reset.sqlite3")
+tidy.run(COPY("tidy-before-reset"))
 tidy.run("python manage.py migrate lending zero --fake --verbosity 0")
 tidy.run("python manage.py migrate library zero --fake --verbosity 0")
 tidy.run("rm library/migrations/0*.py lending/migrations/0*.py")
@@ -161,6 +168,8 @@ tidy.run("python manage.py migrate --fake-initial")
 #
 # The last link is the one to look at: the new files amount to the schema that is there. In your
 # project, run `migrate` on an empty database and compare the two schemas with the database's tool.
+# Columns may stand in another order. On PostgreSQL a unique constraint may have another name: Django
+# finds it by its columns.
 
 # %% tags=["after"]
 laptop.chain()
@@ -182,7 +191,12 @@ laptop.run("git diff --no-index ../before.json ../after.json")
 # and the old files over the new.
 
 # %%
-undone.run("cp ../before-reset.sqlite3 db.sqlite3")
+undone.run(
+    on(
+        SQLite="cp ../before-reset.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before-reset.dump",
+    )
+)
 undone.run("git restore library/migrations lending/migrations")
 
 # %% [markdown]
@@ -190,14 +204,17 @@ undone.run("git restore library/migrations lending/migrations")
 #
 # **Do not point the orphans at another parent.** Everything loads again. Then Django misses the
 # two columns in the files and adds them once more. On SQLite that prints `OK` and sets each row
-# to the default.
+# to the default. PostgreSQL refuses, and keeps the values.
 
 # %%
 repointed.replace("library/migrations/0004_genre.py", "0003_book_copies", "0001_initial")
 repointed.replace("lending/migrations/0001_initial.py", "0003_book_copies", "0001_initial")
 repointed.run("python manage.py makemigrations library --name isbn_and_copies")
 repointed.rows("select title, isbn, copies from library_book order by id limit 2")
-repointed.run("python manage.py migrate")
+repointed.run(
+    "python manage.py migrate",
+    fails=on(SQLite=None, PostgreSQL='column "copies" of relation "library_book" already exists'),
+)
 emptied = repointed.rows("select title, isbn, copies from library_book order by id limit 2")
 
 # %% [markdown]
@@ -240,9 +257,13 @@ leaf.chain("lending")
 
 # %%
 new = laptop.clone("new")
-new.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+new.run(NEW)
+new.run("python manage.py migrate --verbosity 0")
 new.run("cp ../careless/data_backup.json data_backup.json")
-new.run("python manage.py loaddata data_backup.json", fails="UNIQUE constraint failed")
+new.run(
+    "python manage.py loaddata data_backup.json",
+    fails=on(SQLite="UNIQUE constraint failed", PostgreSQL="violates unique constraint"),
+)
 
 # %% [markdown]
 # ## Why it happens
@@ -269,16 +290,39 @@ new.run("python manage.py loaddata data_backup.json", fails="UNIQUE constraint f
 
 # %% tags=["check"]
 assert laptop.chain().whole, "files, history and schema agree, and no ghost is left"
-SCHEMA = "select type, name, sql from sqlite_master order by type, name"
+SCHEMA = on(
+    SQLite="select type, name, sql from sqlite_master order by type, name",
+    PostgreSQL="select table_name, column_name, data_type, is_nullable from information_schema.columns "
+    "where table_schema = 'public' union select tablename, indexname, indexdef, '' from pg_indexes "
+    "where schemaname = 'public' order by 1, 2",
+)
 assert laptop.rows(SCHEMA) == undone.rows(SCHEMA), "the reset changed no table"
 assert colleague.chain().whole, "the second database is whole"
 assert tidy.chain().whole, "so is the one that went the way of --fake"
 fresh = laptop.clone("fresh")
-fresh.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+fresh.run(f"{NEW} && python manage.py migrate --verbosity 0")
 assert fresh.chain().whole, "the new files build a new database"
+COLUMNS = on(
+    SQLite="select name from pragma_table_info('library_book')",
+    PostgreSQL="select column_name from information_schema.columns where table_name = 'library_book' "
+    "order by ordinal_position",
+)
+assert fresh.rows(COLUMNS) != laptop.rows(COLUMNS), "there the columns stand in another order"
+UNIQUE = on(
+    SQLite="select name from sqlite_master where tbl_name = 'lending_reader' order by 1",
+    PostgreSQL="select indexname from pg_indexes where tablename = 'lending_reader' order by 1",
+)
+same = fresh.rows(UNIQUE) == laptop.rows(UNIQUE)
+assert same == on(SQLite=True, PostgreSQL=False), "and a constraint has another name"
+later = laptop.clone("later")
+later.replace("lending/models.py", "EmailField(unique=True)", "EmailField()")
+later.run("python manage.py makemigrations lending -v 0 && python manage.py migrate -v 0")
+assert later.chain().whole, "Django finds it all the same"
 assert restored.chain().whole, "with the files from Git nothing is broken"
 assert not undone.chain().whole, "undoing it brings back the mess"
 
 # %% tags=["check"]
-assert emptied == [("Pride and Prejudice", "", 1), ("Emma", "", 1)], "two columns were reset"
+assert emptied[1] == on(SQLite=("Emma", "", 1), PostgreSQL=("Emma", "9780141439587", 5)), (
+    "two columns were reset, on SQLite alone"
+)
 assert "column lending_loan.due_on refuses NULL" in leaf.chain(), "a ghost swallowed a migration"

@@ -2,6 +2,7 @@
 # title: Reset the migration files and keep production's data
 # symptoms:
 #   - "no such column: lending_loan.returned_on"
+#   - column lending_loan.returned_on does not exist
 # cause: >-
 #   New first migrations were pushed under the names of old ones. Every database counts them as
 #   applied, and one that was behind never gets what it lacked. No data is lost, and no command of
@@ -12,15 +13,21 @@
 # safe_in: "production: if you can reach every database"
 # applied: elsewhere too
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: reset
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 staging = Sandbox("staging")
 production = Sandbox("production")
+COPY = on(
+    SQLite="cp db.sqlite3 ../{}.sqlite3", PostgreSQL="pg_dump --format custom library > ../{}.dump"
+).format
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
+NO_COLUMN = on(SQLite="no such column", PostgreSQL="returned_on does not exist")
 PENDING = 'python manage.py showmigrations --plan | grep "\\[ \\]"'
 PRUNE = (
     "python manage.py migrate library --prune -v 0 && python manage.py migrate lending --prune -v 0"
@@ -58,7 +65,7 @@ staging.chain("lending")
 
 # %%
 staging.run("python manage.py migrate --check && python manage.py makemigrations --check --noinput")
-staging.run("python manage.py dumpdata lending > ../loans.json", fails="no such column")
+staging.run("python manage.py dumpdata lending > ../loans.json", fails=NO_COLUMN)
 
 # %% [markdown]
 # Production works, with a row left for each file that is gone.
@@ -97,18 +104,17 @@ laptop.run("git tag old-migrations && git push --quiet origin main old-migration
 
 # %% tags=["fix"]
 for place in (staging, production):
-    place.run(
-        f"cp db.sqlite3 ../{place.name}-old.sqlite3 && git pull --quiet --no-rebase"
-        " && python manage.py migrate --plan"
-    )
+    place.run(COPY(f"{place.name}-old"))
+    place.run("git pull --quiet --no-rebase && python manage.py migrate --plan")
 
 # %% [markdown]
 # **Does a plan name a column or a table that exists? Do not migrate that database.** Rows of its
 # history were deleted or pruned. On SQLite, `migrate` prints `OK`, and
-# [sets the column to its default](reset-history-keep-data.md#what-not-to-do) in each row. Put back a
-# copy from before. Without one, record the old names of each app, up to the last one whose work is
-# there: `migrate library 0006 --fake`. Does a command say `InconsistentMigrationHistory`?
-# [Insert the rows](../mismatch/history-out-of-order.md). Then look at the plan again.
+# [sets the column to its default](reset-history-keep-data.md#what-not-to-do) in each row. PostgreSQL
+# refuses, and keeps the values. Put back a copy from before. Without one, record the old names of
+# each app, up to the last one whose work is there: `migrate library 0006 --fake`. Does a command say
+# `InconsistentMigrationHistory`? [Insert the rows](../mismatch/history-out-of-order.md). Then look at
+# the plan again.
 
 # %% tags=["fix"]
 for place in (staging, production):
@@ -121,12 +127,12 @@ for place in (staging, production):
 # [find it, and copy what a new database needs](reset-history-keep-data.md#fix-it).
 #
 # Your own database must be at this point too, and the models as well: the new files are written from
-# them. This line stops before it deletes anything if one is not.
+# them. The second line stops before it deletes anything if one is not.
 
 # %% tags=["fix"]
+laptop.run(COPY("laptop-old"))
 laptop.run(
-    "cp db.sqlite3 ../laptop-old.sqlite3 && python manage.py migrate --check"
-    " && python manage.py makemigrations --check --noinput"
+    "python manage.py migrate --check && python manage.py makemigrations --check --noinput"
     " && rm library/migrations/0*.py lending/migrations/0*.py"
 )
 
@@ -142,7 +148,8 @@ laptop.run("python manage.py makemigrations library lending --name fresh_start -
 
 # %%
 install = laptop.clone("new-install")
-install.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+install.run(NEW)
+install.run("python manage.py migrate --verbosity 0")
 
 # %% tags=["fix"]
 laptop.run(f"python manage.py migrate --fake-initial -v 0 && {PRUNE}")
@@ -157,7 +164,7 @@ laptop.run("git add . && git commit --quiet --message 'Fresh start' && git push 
 # **These lines go to each database of your list, one after the other.**
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(COPY("before"))
 
 # %% [markdown]
 # The first half asks the old files whether anything is missing, and stops the line if so. You then
@@ -192,9 +199,13 @@ production.run(PRUNE)
 # %%
 forgotten.run(
     "git pull --quiet --no-rebase && python manage.py migrate",
-    fails='table "library_author" already exists',
+    fails=on(
+        SQLite='table "library_author" already exists',
+        PostgreSQL='relation "library_author" already exists',
+    ),
 )
-forgotten.run("cp db.sqlite3 ../old.sqlite3 && git switch --quiet --detach old-migrations")
+forgotten.run(COPY("old"))
+forgotten.run("git switch --quiet --detach old-migrations")
 forgotten.run("python manage.py migrate --plan | grep lending")
 forgotten.run("python manage.py migrate -v 0")
 
@@ -203,6 +214,7 @@ forgotten.run("python manage.py migrate -v 0")
 #
 # Look at the last link: the new files amount to the schema that is there. In your project, compare the
 # schemas of this database and of the new one with the database's own tool.
+# [What may differ](reset-history-keep-data.md#make-sure).
 
 # %% tags=["after"]
 production.chain()
@@ -223,7 +235,13 @@ copied = production.clone("copied")
 undone.run("git revert --no-commit ':/Fresh start'")
 undone.run("python manage.py migrate library --fake --verbosity 0")
 undone.run(f"python manage.py migrate lending --fake --verbosity 0 && {PRUNE}")
-copied.run("git revert --no-commit ':/Fresh start' && cp ../before.sqlite3 db.sqlite3")
+copied.run("git revert --no-commit ':/Fresh start'")
+copied.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ## What not to do
@@ -234,11 +252,11 @@ copied.run("git revert --no-commit ':/Fresh start' && cp ../before.sqlite3 db.sq
 # %%
 careless.run("git pull --quiet --no-rebase && python manage.py migrate --fake-initial -v 0")
 careless.run("python manage.py migrate --check && python manage.py makemigrations --check -v 0")
-careless.run("python manage.py dumpdata lending > ../loans.json", fails="no such column")
+careless.run("python manage.py dumpdata lending > ../loans.json", fails=NO_COLUMN)
 
 # %% [markdown]
 # The tables have the right names, and Django looks no further. Nothing will ever add the column and
-# the two constraints that are missing.
+# the constraints that are missing.
 #
 # ## Why it happens
 #
@@ -287,7 +305,11 @@ pruned.run(f"{PRUNE} && git fetch --quiet --tags && git switch --quiet --detach 
 pruned.run("python manage.py migrate --plan", fails="InconsistentMigrationHistory")
 pruned.rows("delete from django_migrations where app = 'lending'")
 lost = pruned.clone("lost")
-lost.run("python manage.py migrate library 0002")
-assert lost.rows("select distinct isbn from library_book") == [("",)], "a column is emptied"
+lost.run(
+    "python manage.py migrate library 0002",
+    fails=on(SQLite=None, PostgreSQL='column "isbn" of relation "library_book" already exists'),
+)
+emptied = lost.rows("select distinct isbn from library_book") == [("",)]
+assert emptied == on(SQLite=True, PostgreSQL=False), "a column is emptied, on SQLite"
 pruned.run("python manage.py migrate library --fake && python manage.py migrate lending --fake")
 assert pruned.chain().whole, "with the old names recorded nothing is lost"

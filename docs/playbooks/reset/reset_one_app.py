@@ -17,11 +17,12 @@
 # safe_in: "development only: each database is pruned by hand"
 # applied: "elsewhere too: in full, in every database, before you start"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: reset
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 colleague = Sandbox("colleague")
@@ -82,7 +83,12 @@ careless = restored.clone("careless")
 # **With the old files, `migrate --check` must have passed in every database.** Copy yours.
 
 # %% tags=["fix"]
-laptop.run("cp db.sqlite3 ../before.sqlite3")
+laptop.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # Repoint each line of the list. `__first__` stands for the first migration of an app, whatever its
@@ -141,7 +147,8 @@ laptop.chain()
 # %%
 laptop.run("python manage.py migrate --check && python manage.py makemigrations --check --noinput")
 fresh = laptop.clone("fresh")
-fresh.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+fresh.run(on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library"))
+fresh.run("python manage.py migrate --verbosity 0")
 now = laptop.rows(LOANS)
 
 # %% [markdown]
@@ -151,7 +158,12 @@ now = laptop.rows(LOANS)
 
 # %%
 undone.run("git restore library/migrations lending/migrations")
-undone.run("cp ../before.sqlite3 db.sqlite3")
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ## What not to do
@@ -181,7 +193,13 @@ faked.run("python manage.py migrate library zero --fake --verbosity 0")
 faked.run("rm library/migrations/0*.py")
 faked.replace("lending/migrations/0001_initial.py", '"0003_book_copies"', '"__first__"')
 faked.run("python manage.py makemigrations library --verbosity 0")
-faked.run("python manage.py migrate --fake-initial", fails="duplicate column name: due_on")
+faked.run(
+    "python manage.py migrate --fake-initial",
+    fails=on(
+        SQLite="duplicate column name: due_on",
+        PostgreSQL='column "due_on" of relation "lending_loan" already exists',
+    ),
+)
 
 # %% [markdown]
 # **Do not delete all rows of the app either.** Then `lending` is recorded before its parent, and

@@ -9,27 +9,38 @@
 #   whole. If no row in them matters, throw the database away and build it again from the files.
 # broken: [files-history]
 # data: "may be lost: everything in this database, on purpose"
-# undo: put the old database file back
+# undo: put the old database back
 # safe_in: development only
 # applied: here only
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: reset
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 colleague = Sandbox("colleague")
 WHICH = (
-    'python manage.py shell --verbosity 0 -c "from django.db import connection as c; '
-    "print(c.vendor, c.settings_dict['HOST'], c.settings_dict['NAME'])\""
+    'python manage.py shell --verbosity 0 -c "from django.db import connection as c; {}"'.format(
+        on(
+            SQLite="print(c.vendor, c.settings_dict['HOST'], c.settings_dict['NAME'])",
+            PostgreSQL="i = c.cursor().connection.info; "
+            "print(c.vendor, i.dbname, 'on', i.host.partition('/')[0] or 'this machine')",
+        )
+    )
 )
 GENRES = "python manage.py shell -v 0 -c 'from library.models import Genre; Genre.objects.first()'"
 ROWS = (
     "select (select count(*) from library_book) as books, "
     "(select count(*) from lending_loan) as loans"
 )
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
+NO_GENRES = on(
+    SQLite="no such table: library_genre", PostgreSQL='relation "library_genre" does not exist'
+)
+EXISTS = on(SQLite='table "{}" already exists', PostgreSQL='relation "{}" already exists').format
 
 # %% [markdown]
 # A colleague has not migrated for some time: the table of the genres is still to come there.
@@ -85,16 +96,19 @@ laptop.run("git status --short")
 #
 # ## Fix it
 #
-# **Everything in this database goes. Ask Django first which one it is, as above.** Stop the server, and
-# move the file away. It is the way back.
+# **Everything in this database goes. Ask Django first which one it is, as above.** Stop the
+# development server. What you move away, or dump, is the way back. **`dropdb` reads no settings of
+# Django: give it the host and the user of that database.**
 
 # %% tags=["fix"]
-laptop.run("mv db.sqlite3 ../before.sqlite3")
+laptop.run(
+    on(
+        SQLite="mv db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump && " + NEW,
+    )
+)
 
 # %% [markdown]
-# On PostgreSQL, `dropdb` and `createdb` take the place of this command, after a `pg_dump` (not run
-# on this page).
-#
 # **Keep the migration files.** They build the tables. If `migrate` stops now, on an empty database,
 # the trouble lies in them: [put the old database back](#undo-it), and mend the files.
 
@@ -123,11 +137,16 @@ now = laptop.rows(ROWS)
 # %% [markdown]
 # ## Undo it
 #
-# Put the old file back, with its rows and its trouble.
+# Put the old database back, with its rows and its trouble.
 
 # %%
 undone = laptop.clone("undone")
-undone.run("mv ../before.sqlite3 db.sqlite3")
+undone.run(
+    on(
+        SQLite="mv ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 undone.run("python manage.py migrate", fails="InconsistentMigrationHistory")
 
 # %% [markdown]
@@ -144,7 +163,8 @@ emptied = flushed.rows(ROWS)
 # **Do not delete the migration files too.** On your machine all goes well, and you push:
 
 # %%
-careless.run("rm db.sqlite3 library/migrations/0*.py lending/migrations/0*.py")
+careless.run(NEW)
+careless.run("rm library/migrations/0*.py lending/migrations/0*.py")
 careless.run("python manage.py makemigrations library lending --verbosity 0")
 careless.run("python manage.py migrate --verbosity 0")
 careless.run("git add . && git commit --quiet --message 'Fresh migrations' && git push --quiet")
@@ -156,7 +176,7 @@ careless.run("git add . && git commit --quiet --message 'Fresh migrations' && gi
 # %%
 colleague.run("git pull --quiet && python manage.py migrate")
 colleague.run("python manage.py migrate --check && python manage.py makemigrations --check")
-colleague.run(GENRES, fails="no such table: library_genre")
+colleague.run(GENRES, fails=NO_GENRES)
 
 # %% [markdown]
 # ## Why it happens
@@ -180,13 +200,13 @@ colleague.run(GENRES, fails="no such table: library_genre")
 # ## Run it yourself
 #
 # In the setup, delete the rows of `lending` instead. The playbook stops at the first command: it
-# fails with another message, `table "lending_reader" already exists`. The same fix would mend it.
+# fails with another message, that `lending_reader` already exists. The same fix would mend it.
 
 # %% tags=["check"]
 fresh = Sandbox("fresh")
 assert now == fresh.rows(ROWS), "the rows are those of a new project"
 assert files == "", "no file of the project has changed"
-assert "sqlite" in which, "Django tells which database it talks to"
+assert on(SQLite="sqlite", PostgreSQL="postgresql library on") in which, "Django tells which it is"
 assert not undone.chain().whole, "the old database is back, with its trouble"
 assert undone.rows(ROWS) == now, "and with its rows"
 assert emptied == [(0, 0)], "flush has emptied the tables"
@@ -195,13 +215,13 @@ assert "table library_genre is missing" in colleague.chain(), "the colleague's d
 # %% tags=["check"]
 # The line for CI, with a file that was never committed.
 CI = "python manage.py migrate && python manage.py makemigrations --check --noinput"
-fresh.run("rm db.sqlite3 && " + CI)
-fresh.run("rm db.sqlite3 library/migrations/0006_find_books_by_title.py")
+fresh.run(NEW + " && " + CI)
+fresh.run(NEW + " && rm library/migrations/0006_find_books_by_title.py")
 found = fresh.run(CI, fails="Create index library_book_title")
 assert "0006" in found, "CI sees the file that is missing"
 # The other message that the page names, and the same fix.
 other = Sandbox("other")
 other.rows("delete from django_migrations where app = 'lending'")
-other.run("python manage.py migrate", fails='table "lending_reader" already exists')
-other.run("rm db.sqlite3 && python manage.py migrate && python manage.py seed")
+other.run("python manage.py migrate", fails=EXISTS("lending_reader"))
+other.run(NEW + " && python manage.py migrate && python manage.py seed")
 assert other.chain().whole, "a new database ends that trouble too"
