@@ -34,17 +34,10 @@ class Playbook:
     page: str
     symptoms: tuple[str, ...]
     compares: bool  # several situations, in a table
-    databases: tuple[str, ...]
 
 
 PLAYBOOKS = [
-    Playbook(
-        found.path,
-        f"playbooks/{found.page}/",
-        header.symptoms,
-        bool(header.answer),
-        header.every_database,
-    )
+    Playbook(found.path, f"playbooks/{found.page}/", header.symptoms, bool(header.answer))
     for found in find(ROOT / "playbooks")
     for header in (found.header(),)
 ]

@@ -351,7 +351,7 @@ def test_a_lent_server_is_used_and_is_as_before(
             "select datname from pg_database" if database == "PostgreSQL" else "show databases"
         )
         assert len([name for (name,) in names if name.startswith(begin)]) == 2
-    assert list(home.glob("postgres*")) == list(home.glob("mariadb*")) == [], "none was started"
+    assert list(home.glob("postgres*")) == list(home.glob(".mariadb*")) == [], "none was started"
     monkeypatch.delenv(lent(database))
     monkeypatch.setenv(told(database), own)
     servers.address.cache_clear()

@@ -115,8 +115,7 @@ def test_a_page_of_a_playbook_is_light(site: Path) -> None:
     for book in PLAYBOOKS:
         text = (site / book.page / "index.html").read_text(encoding="utf-8")
         own = text.index("</article>") - text.index("<article")
-        most = 36 if len(book.databases) == 1 else 42  # kilobytes
-        assert own <= most * 1024, f"{book.page} has {own} bytes of HTML of its own"
+        assert own <= 50 * 1024, f"{book.page} has {own} bytes of HTML of its own"
         sent = len(gzip.compress(text.encode()))
         assert sent <= 14 * 1024, f"{book.page} has {sent} bytes, compressed"
 

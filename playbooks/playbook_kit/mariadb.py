@@ -22,7 +22,7 @@ from . import commands
 from .environment import frozen
 from .errors import ServerError
 
-_FOLDER = "mariadb"
+_FOLDER = ".mariadb"  # not what a playbook might call a place
 _CLIENTS = ("mariadb", "mariadb-dump")
 _ALL = "--no-defaults"  # of the system's own configuration nothing is read
 _START = 60.0  # seconds

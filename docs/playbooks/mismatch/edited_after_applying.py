@@ -3,6 +3,8 @@
 # symptoms:
 #   - "no such column: library_book.edition"
 #   - "duplicate column name: edition"
+#   - column library_book.edition does not exist
+#   - column "edition" of relation "library_book" already exists
 # cause: >-
 #   Django applies each migration once, by name. A database that has the old version never sees the
 #   edit; a new database runs the edited version only. Nothing is lost yet.
@@ -12,14 +14,24 @@
 # safe_in: production
 # applied: elsewhere too
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 production = laptop.clone("production")
+MISSING = on(
+    SQLite="no such column: library_book.edition",
+    PostgreSQL="column library_book.edition does not exist",
+)
+EXISTS = on(
+    SQLite="duplicate column name: {}",
+    PostgreSQL='column "{}" of relation "library_book" already exists',
+).format
+EMPTY = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 FILE = "library/migrations/0007_book_language.py"
 COPIES = "    copies = models.PositiveIntegerField(default=1)\n"
 LANGUAGE = '    language = models.CharField(max_length=20, default="en")\n'
@@ -54,7 +66,8 @@ laptop.rows("update library_book set edition = '2nd' where id = 1")
 laptop.run("git add . && git commit --quiet --message 'Edition, too'")
 branch = laptop.clone("branch")
 colleague = laptop.clone("colleague")
-colleague.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+colleague.run(EMPTY)
+colleague.run("python manage.py migrate --verbosity 0")
 laptop.run("git push --quiet")
 production.run("git pull --quiet --no-rebase")
 books = production.rows(BOOKS)
@@ -70,7 +83,7 @@ production.chain("library")
 # The code asks for a column that is not there, and Django has nothing to apply:
 
 # %%
-production.run(READ, fails="no such column: library_book.edition")
+production.run(READ, fails=MISSING)
 production.run("python manage.py migrate")
 
 # %% [markdown]
@@ -93,8 +106,8 @@ production.run(f"git diff --unified=0 HEAD~1 -- {FILE}")
 # here production has the old one, your laptop and the colleague the new one.
 
 # %%
-old = production.rows("select name from pragma_table_info('library_book') where name = 'edition'")
-edited = colleague.rows("select name from pragma_table_info('library_book') where name = 'edition'")
+old = production.rows("select * from library_book where id = 1")
+edited = laptop.rows("select * from library_book where id = 1")
 
 # %% [markdown]
 # ## Fix it
@@ -137,7 +150,7 @@ production.run("git pull --quiet --no-rebase && python manage.py migrate")
 
 # %%
 colleague.run("git pull --quiet --no-rebase")
-colleague.run("python manage.py migrate", fails="duplicate column name: edition")
+colleague.run("python manage.py migrate", fails=EXISTS("edition"))
 colleague.run("python manage.py migrate library 0008 --fake --verbosity 0")
 
 # %% [markdown]
@@ -151,7 +164,8 @@ production.chain("library")
 # %%
 now = production.rows(BOOKS)
 new = production.clone("new")
-new.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+new.run(EMPTY)
+new.run("python manage.py migrate --verbosity 0")
 new.run(READ.replace("first()", "count()"))
 
 # %% [markdown]
@@ -162,18 +176,20 @@ new.run(READ.replace("first()", "count()"))
 # %%
 undone = production.clone("undone")
 undone.run("python manage.py migrate library 0007 --verbosity 0 && git revert --no-edit HEAD")
-undone.run(READ, fails="no such column: library_book.edition")
+undone.run(READ, fails=MISSING)
 
 # %% [markdown]
 # ## What not to do
 #
 # **Do not apply the edited file once more.** This is what is often advised: forget the migration,
-# then run it. It does bring the column. On SQLite it also builds the table again, and **sets every
-# language to the default**:
+# then run it. On SQLite it does bring the column. It also builds the table again, and **sets every
+# language to the default**. PostgreSQL refuses the column that is there, and brings none:
 
 # %%
 careless.run("python manage.py migrate library 0006 --fake --verbosity 0")
-careless.run("python manage.py migrate library")
+careless.run(
+    "python manage.py migrate library", fails=on(SQLite=None, PostgreSQL=EXISTS("language"))
+)
 lost = careless.rows(BOOKS)
 
 # %% [markdown]
@@ -183,10 +199,8 @@ lost = careless.rows(BOOKS)
 # %%
 twice.run(f"git pull --quiet --no-rebase && git restore --source HEAD~1 {FILE}")
 twice.run("python manage.py migrate --verbosity 0")
-twice.run(
-    "rm db.sqlite3 && python manage.py migrate --verbosity 0",
-    fails="duplicate column name: edition",
-)
+twice.run(EMPTY)
+twice.run("python manage.py migrate --verbosity 0", fails=EXISTS("edition"))
 
 # %% [markdown]
 # ## Why it happens
@@ -209,14 +223,15 @@ twice.run(
 #
 # ## Run it yourself
 #
-# In `EDITION`, write `default=str` in place of `null=True`. The playbook stops where the colleague's
-# `migrate` should fail: it prints `OK`, over a column that exists.
+# In `EDITION`, write `default=str` in place of `null=True`. On SQLite the playbook stops where the
+# colleague's `migrate` should fail: it prints `OK`, over a column that exists.
 
 # %% tags=["check"]
 assert now == books, "production kept every language"
 assert (2, "Emma", "fr") in now, "the one that is not the default too"
-assert {row[2] for row in lost} == {"en"}, "the wrong fix reset it"
-assert [old, edited] == [[], [("edition",)]], "the column tells which version ran"
+assert (lost != books) == on(SQLite=True, PostgreSQL=False), "on SQLite the wrong fix reset it"
+assert {row[2] for row in lost} == on(SQLite={"en"}, PostgreSQL={"en", "fr"}), "to the default"
+assert [len(old[0]), len(edited[0])] == [6, 7], "the column tells which version ran"
 for place in (laptop, production, colleague, new):
     assert place.chain().whole, f"{place.name} is whole"
     assert not place.chain().pending, f"and {place.name} has nothing left to apply"

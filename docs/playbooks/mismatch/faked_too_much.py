@@ -2,6 +2,7 @@
 # title: migrate --fake marked more than it should
 # symptoms:
 #   - "no such column: lending_loan.returned_on"
+#   - column lending_loan.returned_on does not exist
 # cause: >-
 #   --fake without a name records every migration that is pending, in all apps, and runs none. One
 #   of them was done already. The others now count as applied. No row is lost.
@@ -11,16 +12,21 @@
 # safe_in: "production: while nothing writes to the database"
 # applied: "elsewhere too: there they ran, here they are only recorded"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 production = Sandbox("production")
 LOOK = (
     'python manage.py shell --verbosity 0 -c "from lending.models import Loan; '
     'print(Loan.objects.first())"'
+)
+MISSING = on(
+    SQLite="no such column: lending_loan.returned_on",
+    PostgreSQL="column lending_loan.returned_on does not exist",
 )
 DUE = "select id, lent_on, due_on from lending_loan order by id"
 
@@ -40,9 +46,14 @@ stopped = production.clone("stopped")
 # The next deploy stops. Somebody reads that `--fake` helps.
 
 # %% tags=["setup"]
-production.run("python manage.py migrate", fails="duplicate column name: due_on")
+exists = on(
+    SQLite="duplicate column name: due_on",
+    PostgreSQL='column "due_on" of relation "lending_loan" already exists',
+)
+production.run("python manage.py migrate", fails=exists)
 production.run("python manage.py migrate --fake")
 patched = production.clone("patched")
+broken = production.chain().findings
 
 # %% tags=["before"]
 production.chain()
@@ -54,7 +65,7 @@ production.chain()
 
 # %%
 production.run("python manage.py migrate --check")
-production.run(LOOK, fails="no such column: lending_loan.returned_on")
+production.run(LOOK, fails=MISSING)
 
 # %% [markdown]
 # The output of `--fake` is gone? The history keeps the order, and the newest rows are those of that
@@ -69,7 +80,7 @@ rows = production.rows("select id, app, name from django_migrations order by id 
 # table of loans has `due_on` from `0002`. It has no `returned_on`, so `0005` never ran:
 
 # %%
-production.rows("select name, type from pragma_table_info('lending_loan') order by name")
+table = production.run("python manage.py inspectdb lending_loan | grep Date")
 
 # %% [markdown]
 # `0003` is a `RunPython` that fills `due_on` in. No picture of the schema shows whether it ran. The
@@ -82,7 +93,7 @@ dates = production.rows(DUE)
 # The tables of `library.0004_genre` are missing as well:
 
 # %%
-production.rows("select name from sqlite_master where type = 'table' and name like 'library%'")
+tables = production.run("python manage.py inspectdb | grep 'db_table.*library'")
 
 # %% [markdown]
 # So one of nine is true, and the last true ones are `lending.0002` and `library.0003`. Note them:
@@ -103,11 +114,16 @@ production.rows("select name from sqlite_master where type = 'table' and name li
 # Stop what writes to the database, and copy it.
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # Take the false rows out of the history: in each app, go back to the last true migration.
-# **The next two lines need `--fake`. Without it, Django undoes the schema, with its data.**
+# **The next two lines need `--fake`. Without it, Django undoes what it can, with its data.**
 
 # %% tags=["fix"]
 production.run("python manage.py migrate lending 0002 --fake")
@@ -150,8 +166,12 @@ filled = production.rows(DUE)
 
 # %%
 undone = production.clone("undone")
-undone.run("cp ../before.sqlite3 db.sqlite3")
-undone.run(LOOK, fails="no such column: lending_loan.returned_on")
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ## What not to do
@@ -162,20 +182,25 @@ undone.run(LOOK, fails="no such column: lending_loan.returned_on")
 
 # %%
 patched.rows("alter table lending_loan add column returned_on date null")
-patched.rows("update lending_loan set due_on = date(lent_on, '+14 days') where due_on is null")
+later = on(SQLite="date(lent_on, '+14 days')", PostgreSQL="lent_on + 14")
+patched.rows(f"update lending_loan set due_on = {later} where due_on is null")
 patched.run(LOOK)
 patched.rows("insert into lending_reader (name, email) values ('Eve', 'ada@example.org')")
 twice = patched.rows("select name from lending_reader where email = 'ada@example.org' order by id")
 
 # %% [markdown]
 # **Do not go back without `--fake`.** On that database the staff note what comes back. The way
-# back undoes migrations that were never done, and with them the column in which the dates are:
+# back undoes migrations that were never done. On SQLite it drops the column in which the dates are.
+# PostgreSQL stops before it, at a constraint that never came:
 
 # %%
 patched.rows("update lending_loan set returned_on = '2024-04-02' where id = 4")
 really = patched.clone("really")
-really.run("python manage.py migrate lending 0002")
-columns = really.rows("select name from pragma_table_info('lending_loan') order by name")
+really.run(
+    "python manage.py migrate lending 0002",
+    fails=on(SQLite=None, PostgreSQL='constraint "lending_loan_due_after_lent" of relation'),
+)
+left = really.rows("select * from lending_loan where id = 4")
 
 # %% [markdown]
 # ## Why it happens
@@ -216,9 +241,13 @@ assert [due for *_, due in filled] == [
     "2024-04-05",
     "2024-04-03",
 ], "the date of the staff is kept, the others are filled in"
-assert len(undone.chain().findings) == 8, "undone is as before"
+assert undone.chain().findings == broken, "undone is as before"
+undone.run(LOOK, fails=MISSING)
 assert twice == [("Ada",), ("Eve",)], "the constraint never came"
-assert ("returned_on",) not in columns, "going back for real drops a column in use"
+assert ("due_on" in table, "returned_on" in table) == (True, False), "one column is there"
+assert ("library_book" in tables, "genre" in tables) == (True, False), "0004 never ran"
+kept = "2024-04-02" in left[0]
+assert kept == on(SQLite=False, PostgreSQL=True), "on SQLite the way back drops a column in use"
 
 # %% tags=["check"]
 # The right word in the first place; and the comparison, before and after the fix.
@@ -226,9 +255,8 @@ stopped.run("python manage.py migrate lending 0002 --fake --verbosity 0")
 stopped.run("python manage.py migrate --verbosity 0")
 assert stopped.chain().whole, "one name was enough"
 fresh = production.clone("fresh")
-fresh.run(
-    "rm db.sqlite3 && python manage.py migrate -v 0 && python manage.py inspectdb > ../wanted.py"
-)
+fresh.run(on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library"))
+fresh.run("python manage.py migrate -v 0 && python manage.py inspectdb > ../wanted.py")
 undone.run("python manage.py inspectdb > ../there.py")
 undone.run("git diff --no-index ../wanted.py ../there.py", fails="-    returned_on = ")
 production.run("python manage.py inspectdb > ../there.py")

@@ -2,6 +2,7 @@
 # title: You switched branch and the database kept a column
 # symptoms:
 #   - "NOT NULL constraint failed: library_book.shelf"
+#   - null value in column "shelf" of relation "library_book" violates not-null constraint
 # cause: >-
 #   You applied a migration on another branch and left without taking it back. Its column and its
 #   row in the history stayed behind. No data is lost yet; the fix drops what that column holds.
@@ -11,11 +12,12 @@
 # safe_in: development only
 # applied: here only
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 COPIES = "    copies = models.PositiveIntegerField(default=1)\n"
@@ -27,6 +29,10 @@ LOOK = (
     'python manage.py shell --verbosity 0 -c "from django.db import connection; '
     "from django.db.migrations.loader import MigrationLoader; load = MigrationLoader(connection); "
     'print(sorted(set(load.applied_migrations) - set(load.disk_migrations)))"'
+)
+NOT_NULL = on(
+    SQLite="NOT NULL constraint failed: library_book.shelf",
+    PostgreSQL='null value in column "shelf" of relation "library_book" violates not-null constraint',
 )
 
 # %% [markdown]
@@ -49,7 +55,7 @@ laptop.rows("update library_book set shelf = 'A3' where author_id = 1")
 # %% tags=["setup"]
 laptop.run("git add . && git commit --quiet --message 'Shelf of a book'")
 laptop.run("git switch --quiet main")
-books = laptop.rows("select id, title, copies from library_book order by id")
+books = laptop.rows("select title, copies from library_book order by id")
 careless = laptop.clone("careless")
 further = laptop.clone("further")
 gone = laptop.clone("gone")
@@ -72,7 +78,7 @@ laptop.chain("library")
 # %% [markdown]
 # ## Is this your case?
 #
-# Three checks find nothing. (Is something pending? **Do not apply it yet**: it may
+# Three checks find nothing. (Is something pending? **Do not apply it yet**: on SQLite it may
 # [drop the column](#what-not-to-do).)
 
 # %%
@@ -84,7 +90,7 @@ laptop.run("python manage.py migrate --check")
 # And every insert into the table fails, over a column that is in none of your models:
 
 # %%
-laptop.run(INSERT, fails="NOT NULL constraint failed: library_book.shelf")
+laptop.run(INSERT, fails=NOT_NULL)
 
 # %% [markdown]
 # `showmigrations` hides rows whose file is gone, the ghosts. This prints them, those of apps that
@@ -101,7 +107,7 @@ ghosts = laptop.run(LOOK)
 #   [reset](../reset/reset-history-keep-data.md) or [a rebuilt table](#what-not-to-do): first check out
 #   the commit that this database runs. If no ghost of the app has a column or table left, then, and
 #   only then, `python manage.py migrate library --prune` is right.
-# - **`migrate` stops with `duplicate column name`**: if the ghost's file came back under another
+# - **`migrate` stops, because a column exists**: if the ghost's file came back under another
 #   number, read [The migration you renumbered had been applied](../conflicts/applied-then-rebased.md).
 #   If `main` makes the same column by itself, go on as below, then `migrate`.
 # - **`main` had the migration, or this is staging or production**: after a release that went back,
@@ -117,7 +123,12 @@ ghosts = laptop.run(LOOK)
 # **What the column holds is lost.** Copy the database first.
 
 # %% tags=["fix"]
-laptop.run("cp db.sqlite3 ../before.sqlite3")
+laptop.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # **Has a newer migration of `main` run here since? Go to “Main has moved on” instead.**
@@ -155,11 +166,10 @@ gone.run("git switch --quiet main")
 # ### Main has moved on
 #
 # Here `main` has got `0007_book_note`, and its values are to stay. The branch does not know that
-# column, and may drop it. So stay on `main`, fetch the file of the ghost, and make the last migration
-# of `main` its parent. **Do not commit this edit.**
+# column, and on SQLite may drop it. So stay on `main`, fetch the file of the ghost, and make the last
+# migration of `main` its parent. **Copy the database first, as above. Do not commit this edit.**
 
 # %%
-newer.run("cp db.sqlite3 ../before-newer.sqlite3")
 newer.run("git checkout --quiet shelf -- library/migrations/0007_book_shelf.py")
 newer.replace("library/migrations/0007_book_shelf.py", "0006_find_books_by_title", "0007_book_note")
 newer.run("python manage.py migrate library 0007_book_note")
@@ -177,7 +187,7 @@ laptop.chain("library")
 # %%
 no_ghosts = laptop.run(LOOK)
 laptop.run(INSERT)
-now = laptop.rows("select id, title, copies from library_book order by id")
+now = laptop.rows("select title, copies from library_book order by id")
 
 # %% [markdown]
 # ## Undo it
@@ -188,7 +198,12 @@ now = laptop.rows("select id, title, copies from library_book order by id")
 # %%
 undone = laptop.clone("undone")
 again = laptop.clone("again")
-again.run("cp ../before.sqlite3 db.sqlite3")
+again.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 copied = again.rows("select title, shelf from library_book where author_id = 1 order by id")
 undone.run("git switch --quiet shelf && python manage.py migrate library --verbosity 0")
 back = undone.rows("select title, shelf from library_book where author_id = 1 order by id")
@@ -202,21 +217,24 @@ back = undone.rows("select title, shelf from library_book where author_id = 1 or
 # %%
 careless.run("python manage.py migrate library --prune")
 pruned = careless.clone("pruned")
-careless.run(INSERT, fails="NOT NULL constraint failed: library_book.shelf")
 
 # %% [markdown]
 # Back on the branch, Django takes the migration for a new one. SQLite builds the table again, prints
-# `OK` and resets the column.
+# `OK` and resets the column. PostgreSQL refuses a column that exists, and keeps `A3`.
 
 # %%
 kept = careless.rows("select title, shelf from library_book where author_id = 1 order by id")
-careless.run("git switch --quiet shelf && python manage.py migrate library")
+careless.run(
+    "git switch --quiet shelf && python manage.py migrate library",
+    fails=on(SQLite=None, PostgreSQL='column "shelf" of relation "library_book" already exists'),
+)
 lost = careless.rows("select title, shelf from library_book where author_id = 1 order by id")
 
 # %% [markdown]
 # **Do not leave the ghost where it is.** A migration of `main` that gets the same name
 # [never runs](name-reused.md). Under another name it runs: SQLite builds the table again without the
 # column that `main` does not know. It prints `OK`; `A3` is gone, and the ghost is still there.
+# PostgreSQL adds the new column, and keeps ghost and `shelf`: inserts still fail.
 
 # %%
 further.replace(
@@ -249,7 +267,7 @@ further.chain("library")
 # playbook stops at the insert that should fail, because it works. The ghost is still there.
 
 # %% tags=["check"]
-assert now == [*books, (7, "Persuasion", 1)], "the fix changes no row, and one can be added"
+assert now == [*books, ("Persuasion", 1)], "the fix changes no row, and one can be added"
 assert "Unapplying library.0007_book_shelf" in unapplied, "the branch has the file"
 assert "0007_book_shelf" in ghosts, "the look tells the ghost"
 assert no_ghosts.strip() == "[]", "and tells when it is gone"
@@ -258,13 +276,24 @@ assert gone.chain().whole, "it works without the branch"
 assert {shelf for _, shelf in copied} == {"A3"}, "the copy brings the values back"
 assert {shelf for _, shelf in back} == {"hall"}, "going forward brings no values back"
 assert {shelf for _, shelf in kept} == {"A3"}, "pruning leaves the values where they are"
-assert {shelf for _, shelf in lost} == {"hall"}, "and migrating after it resets them"
-assert further.chain().broken == ["files-history"], "the column is dropped, the ghost stays"
+pruned.run(INSERT, fails=NOT_NULL)  # and helps no insert
+after = {shelf for _, shelf in lost}
+assert after == on(SQLite={"hall"}, PostgreSQL={"A3"}), "migrating after it resets them on SQLite"
+left = further.chain("library")
+dropped = "column library_book.shelf exists" not in left
+assert dropped == on(SQLite=True, PostgreSQL=False), "SQLite alone drops the column"
+assert "files-history" in left.broken, "the ghost stays"
+if not dropped:
+    further.run(INSERT, fails=NOT_NULL)
 
 # %% tags=["check"]
 # The remedies for the two cases beside this one.
 pruned.run("git switch --quiet shelf && python manage.py migrate library 0007 --fake --verbosity 0")
 pruned.run("python manage.py migrate library 0006 --verbosity 0 && git switch --quiet main")
 assert pruned.chain().whole, "a deleted row can be recorded again"
+# On the branch, a way back for which SQLite builds the table again.
+onto_branch.run("git switch --quiet shelf && python manage.py migrate library 0004 -v 0")
+signed = "signed" in onto_branch.rows("select * from library_book where id = 1")[0]
+assert signed == on(SQLite=False, PostgreSQL=True), "the branch drops what it does not know"
 further.run("python manage.py migrate library --prune --verbosity 0")
-assert further.chain().whole, "a ghost without a column can be pruned"
+assert further.chain().whole == dropped, "a ghost without a column can be pruned, no other"

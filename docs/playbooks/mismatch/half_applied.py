@@ -4,6 +4,8 @@
 #   - "UNIQUE constraint failed: library_book.isbn"
 #   - "duplicate column name: language"
 #   - table "new__library_book" already exists
+#   - could not create unique index "library_book_isbn"
+#   - column "language" of relation "library_book" already exists
 # cause: >-
 #   The migration failed on your data. With `atomic = False`, or on MySQL and MariaDB, what it did
 #   before that stays, and no row records it. Old data is lost only if that half removed or changed
@@ -14,14 +16,27 @@
 # safe_in: "production: once you know which half is there"
 # applied: no matter where
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 production = laptop.clone("production")
+NOT_UNIQUE = on(
+    SQLite="UNIQUE constraint failed: library_book.isbn",
+    PostgreSQL='could not create unique index "library_book_isbn"',
+)
+EXISTS = on(
+    SQLite="duplicate column name: language",
+    PostgreSQL='column "language" of relation "library_book" already exists',
+)
+EMMA = (
+    "insert into library_book (title, author_id, isbn, copies) "
+    "values ('Emma, {}', 1, '9780141439587', 2)"
+)
 MIGRATION = "library/migrations/0007_language_and_isbn.py"
 FIELD = """\
         migrations.AddField(
@@ -42,15 +57,12 @@ CONSTRAINT = """\
 # A migration adds a column, then makes the ISBN unique. With `atomic = False` it is no transaction.
 
 # %% tags=["setup"]
-laptop.replace(
-    "library/models.py",
-    "    copies = models.PositiveIntegerField(default=1)\n",
-    "    copies = models.PositiveIntegerField(default=1)\n"
-    "    language = models.CharField(max_length=20, null=True)\n",
-)
+copies = "    copies = models.PositiveIntegerField(default=1)\n"
+language = "    language = models.CharField(max_length=20, null=True)\n"
+laptop.replace("library/models.py", copies, copies + language)
 index = '        indexes = [models.Index(fields=["title"], name="library_book_title")]\n'
 laptop.replace("library/models.py", index, index + CONSTRAINT)
-laptop.run("python manage.py makemigrations library --name language_and_isbn")
+laptop.run("python manage.py makemigrations library --name language_and_isbn --verbosity 0")
 laptop.replace(MIGRATION, "    dep", "    atomic = False\n    dep")
 laptop.run("python manage.py migrate --verbosity 0")
 laptop.run("git add . && git commit --quiet --message 'Language, ISBN' && git push --quiet")
@@ -59,18 +71,15 @@ laptop.run("git add . && git commit --quiet --message 'Language, ISBN' && git pu
 # Your data allows it. In production somebody has entered *Emma* twice.
 
 # %% tags=["setup"]
-production.rows(
-    "insert into library_book (title, author_id, isbn, copies) "
-    "values ('Emma, new copies', 1, '9780141439587', 2)"
-)
+production.rows(EMMA.format("new copies"))
 production.run("git pull --quiet --no-rebase")
 books = production.rows("select id, title, isbn, copies from library_book order by id")
 atomic = production.clone("atomic")
 rebuilt = production.clone("rebuilt")
 
 # %% tags=["setup"]
-production.run("python manage.py migrate", fails="UNIQUE constraint failed: library_book.isbn")
-production.run("python manage.py migrate", fails="duplicate column name: language")
+production.run("python manage.py migrate", fails=NOT_UNIQUE)
+production.run("python manage.py migrate --verbosity 0", fails=EXISTS)
 used = production.clone("used")
 careless = production.clone("careless")
 
@@ -80,38 +89,44 @@ production.chain("library")
 # %% [markdown]
 # ## Is this your case?
 #
-# The first run stopped with some error: here `UNIQUE constraint failed`. The second run stopped with
-# another one, at what the first run did: `duplicate column name`. **Do not run it once more:** on
-# SQLite a column with a default may not stop it, and
-# [is reset](table-already-exists.md#what-not-to-do).
+# The first run stopped with some error: here an ISBN stands there twice. The second run stopped at
+# what the first one did: the column exists. **Do not run it once more:** on SQLite a column with a
+# default may not stop it, and [is reset](table-already-exists.md#what-not-to-do).
 #
 # - **The file has no `atomic = False`**, and you are on SQLite or PostgreSQL: the migration was one
 #   transaction, and nothing of it is left. Repair the rows and run `migrate` again, as here:
 
-# %%
+# %% tags=["check"]
 atomic.replace(MIGRATION, "    atomic = False\n", "")
-atomic.run("python manage.py migrate --verbosity 0", fails="UNIQUE constraint failed")
+atomic.run("python manage.py migrate --verbosity 0", fails=NOT_UNIQUE)
+assert atomic.chain().whole, "with a transaction nothing stays"
+
+# %%
 atomic.rows("update library_book set isbn = '' where id = 7")
 atomic.run("python manage.py migrate --verbosity 0")
 
 # %% [markdown]
-# - **You are on MySQL or MariaDB**: a half stays, no matter what the file says. On PostgreSQL the
-#   message is `column "language" of relation … already exists`. (Neither was run on this page.)
-# - **The table is called `new__…`**: read [below](#what-not-to-do) what it is.
+# - **You are on MySQL or MariaDB**: a half stays, no matter what the file says. (Not run on this page.)
+# - **The table is called `new__…`**: read [below](#what-not-to-do) what it is. SQLite alone has it.
+# - **It was `AddIndexConcurrently`**: read [its own page](../production/index-concurrently.md).
 # - **It did not fail before, and is new**: read
 #   [Somebody changed the production schema with SQL](schema-changed-by-hand.md). If it ran here long
 #   ago, read [migrate stops: the table already exists](table-already-exists.md).
 # - **It was recorded with `--fake` after it failed**: take its row back as in
 #   [migrate --fake marked more than it should](faked-too-much.md), then come back.
 #
-# Which half is there? Go through the statements of the migration, and look for each.
+# Which half is there? Go through the statements of the migration, and look for each. (On PostgreSQL
+# the statements in *one* text of `RunSQL` stay together, or none does.)
 
 # %%
 production.run("python manage.py sqlmigrate library 0007")
-column = production.rows(
-    "select name, type from pragma_table_info('library_book') where name = 'language'"
+column = production.run("python manage.py inspectdb library_book | grep language")
+index = production.rows(
+    on(
+        SQLite="select name from sqlite_master where name = 'library_book_isbn'",
+        PostgreSQL="select indexname from pg_indexes where indexname = 'library_book_isbn'",
+    )
 )
-index = production.rows("select name from sqlite_master where name = 'library_book_isbn'")
 
 # %% [markdown]
 # The column is there, the index is not. Another database on which it failed may have another half.
@@ -123,7 +138,12 @@ index = production.rows("select name from sqlite_master where name = 'library_bo
 # Stop what writes to the database, and copy it.
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # Find the rows that stopped the migration, and decide what they should say.
@@ -131,7 +151,7 @@ production.run("cp db.sqlite3 ../before.sqlite3")
 # %%
 production.rows(
     "select id, title, isbn from library_book where isbn != '' "
-    "and isbn in (select isbn from library_book group by isbn having count(*) > 1)"
+    "and isbn in (select isbn from library_book group by isbn having count(*) > 1) order by id"
 )
 
 # %% [markdown]
@@ -188,8 +208,12 @@ now = production.rows("select id, title, isbn, copies from library_book order by
 
 # %%
 undone = production.clone("undone")
-undone.run("cp ../before.sqlite3 db.sqlite3")
-undone.run("python manage.py migrate --verbosity 0", fails="duplicate column name: language")
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ## What not to do
@@ -199,47 +223,52 @@ undone.run("python manage.py migrate --verbosity 0", fails="duplicate column nam
 
 # %%
 careless.run("python manage.py migrate --fake --verbosity 0 && python manage.py migrate --check")
-careless.rows(
-    "insert into library_book (title, author_id, isbn, copies) "
-    "values ('Emma, again', 1, '9780141439587', 1)"
-)
+careless.rows(EMMA.format("again"))
 
 # %% [markdown]
 # **Do not comment out the operation that is done**, to run the rest and put the lines back later.
-# Django then does not know of the column. For a constraint without a condition SQLite builds the
-# table again:
+# Django then does not know of the column. PostgreSQL makes the constraint, and leaves the table as it
+# is. For a constraint without a condition SQLite builds the table again:
 
 # %%
 rebuilt.replace(MIGRATION, "condition=models.Q(('isbn', ''), _negated=True), ", "")
+
+# %% tags=["check"]
 rebuilt.replace("library/models.py", ', condition=~models.Q(isbn="")', "")
-rebuilt.run("python manage.py migrate --verbosity 0", fails="UNIQUE constraint failed")
+rebuilt.run("python manage.py migrate --verbosity 0", fails=NOT_UNIQUE.split(":")[0])
+assert "column library_book.language exists" in rebuilt.chain(), "here too the half is there"
 
 # %% [markdown]
-# It stopped while it was building: an unfinished `new__library_book` is left, one more part of the
-# half to take away. **Drop it only if `library_book` exists too.** Else it holds your only copy.
+# Here too the first run stopped at the ISBN. On SQLite it was building: an unfinished
+# `new__library_book` is left, one more part of the half to take away.
+# **Drop it only if `library_book` exists too.** Else it holds your only copy.
 
 # %%
 rebuilt.rows("update library_book set language = 'en', isbn = id")
 rebuilt.replace(MIGRATION, FIELD, ("\n" + FIELD).replace("\n        ", "\n        # ")[1:])
-rebuilt.run("python manage.py migrate --verbosity 0", fails='"new__library_book" already exists')
-tables = rebuilt.rows("select name from sqlite_master where name like '%library_book'")
-rebuilt.rows("drop table new__library_book")
-rebuilt.run("python manage.py migrate")
-
-# %% [markdown]
-# It says `OK`, and **the column `language` is gone** with all that was in it:
 
 # %%
-lost = rebuilt.rows("select * from library_book limit 1")
+if on(SQLite=True, PostgreSQL=False):
+    rebuilt.run("python manage.py migrate -v 0", fails='"new__library_book" already exists')
+    tables = rebuilt.rows("select name from sqlite_master where name like '%library_book'")
+    assert tables == [("library_book",), ("new__library_book",)], "both tables are there"
+    rebuilt.rows("drop table new__library_book")
+rebuilt.run("python manage.py migrate --verbosity 0")
+
+# %% [markdown]
+# On SQLite **the column `language` is gone**, with all that was in it. On PostgreSQL it is there:
+
+# %%
+lost = rebuilt.rows("select * from library_book where id = 1")
 
 # %% [markdown]
 # ## Why it happens
 #
 # Django writes the row in `django_migrations` after the last operation. SQLite and PostgreSQL can
 # take schema changes back, so a failure there leaves nothing, as long as the migration is one
-# transaction. With `atomic = False` each statement stays as soon as it is done. (On MySQL and MariaDB
-# always; not run on this page.) The next run starts again at the first operation and meets its own work. On
-# [the chain](../../guide/the-chain.md) the schema is a half step ahead of the history.
+# transaction. With `atomic = False` each statement stays as soon as it is done. The next run starts
+# again at the first operation and meets its own work. On [the chain](../../guide/the-chain.md) the
+# schema is a half step ahead of the history.
 #
 # ## Keep it from happening
 #
@@ -253,35 +282,40 @@ lost = rebuilt.rows("select * from library_book limit 1")
 #
 # ## Run it yourself
 #
-# Take out the cell that drops the column. The next `migrate` stops with `duplicate column name`
-# again, although the rows are in order.
+# Take out the cell that drops the column. The next `migrate` stops at the column again.
 
 # %% tags=["check"]
 assert now == [*books[:-1], (7, "Emma, new copies", "", 2)], "only the row you chose has changed"
-assert [len(column), len(index)] == [1, 0], "one half is there, the other is not"
-assert atomic.chain().whole, "with a transaction nothing stays, and the next run is clean"
+assert [column.count("language ="), len(index)] == [1, 0], "one half is there, the other is not"
+assert atomic.chain().whole, "and the next run is clean"
+undone.run("python manage.py migrate --verbosity 0", fails=EXISTS)  # the half is there again
 assert used.chain().whole, "finishing by hand gives the same schema"
-kept = used.rows("select language from library_book where id = 7")
-assert kept == [("en",)], "and keeps what was written"
+assert used.rows("select language from library_book where id = 7") == [("en",)], "with its data"
 assert "unique constraint on library_book (isbn) is missing" in careless.chain(), "faked, not made"
-assert tables == [("library_book",), ("new__library_book",)], "both tables are there"
-assert lost == [(1, "Pride and Prejudice", 1, "1", 3)], "commenting out dropped the column"
+dropped = "en" not in lost[0]
+assert dropped == on(SQLite=True, PostgreSQL=False), "on SQLite commenting out dropped the column"
 rebuilt.run(f"git checkout --quiet -- {MIGRATION}")
-assert "column library_book.language is missing" in rebuilt.chain(), "and Django believes in it"
+missing = "column library_book.language is missing" in rebuilt.chain()
+assert missing == dropped, "and Django believes in it"
 assert laptop.chain().whole, "where it went through, nothing is to be done"
 listed = laptop.run('git grep --name-only "atomic = False" -- "*/migrations/*.py"')
 assert listed.split() == [MIGRATION], "the line for the review finds it"
-code = laptop.run("python manage.py sqlmigrate lending 0003")
-assert "CANNOT BE WRITTEN AS SQL" in code, "sqlmigrate prints no SQL for RunPython"
+assert "CANNOT BE WRITTEN AS SQL" in laptop.run("python manage.py sqlmigrate lending 0003")
 
 # %% tags=["check"]
-# A half that changed rows changes them again.
+# A half that changed rows changes them again. On PostgreSQL there is no half of one text.
+DOUBLE = "update library_book set copies = copies * 2"
+COPIES = "select id, copies from library_book order by id"
 again = Sandbox("again")
 again.run("python manage.py makemigrations library --empty --name double")
-double = "migrations.RunSQL(['update library_book set copies = copies * 2', 'no SQL'])"
 file = "library/migrations/0007_double.py"
+double = f"migrations.RunSQL(['{DOUBLE}', 'no SQL'])"
 again.replace(file, "    operations = [", f"    atomic = False\n    operations = [{double}")
-twice = again.rows("select id, copies * 4 from library_book")
+twice = again.rows(COPIES.replace("copies", "copies * 4", 1))
 again.run("python manage.py migrate", fails="syntax error")
 again.run("python manage.py migrate", fails="syntax error")
-assert again.rows("select id, copies from library_book") == twice, "the second run doubled again"
+assert again.rows(COPIES) == twice, "the second run doubled again"
+again.replace(file, double, f"migrations.RunSQL('{DOUBLE}; no SQL')")
+again.run("python manage.py migrate", fails="syntax error")
+whole = again.rows(COPIES) == twice
+assert whole == on(SQLite=False, PostgreSQL=True), "there one text is one transaction"

@@ -2,6 +2,7 @@
 # title: A new migration took an old name and never ran
 # symptoms:
 #   - "no such column: library_book.isbn_10"
+#   - column library_book.isbn_10 does not exist
 #   - Migrations can be pruned only when an app is specified.
 #   - >-
 #     Cannot use --prune because the following squashed migrations have their 'replaces' attributes
@@ -15,14 +16,23 @@
 # safe_in: production
 # applied: elsewhere too
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 production = laptop.clone("production")
+MISSING = on(
+    SQLite="no such column: library_book.isbn_10",
+    PostgreSQL="column library_book.isbn_10 does not exist",
+)
+EXISTS = on(
+    SQLite="duplicate column name: isbn_10",
+    PostgreSQL='column "isbn_10" of relation "library_book" already exists',
+)
 BOOKS = "select id, title, isbn from library_book order by id limit 3"
 READ = (
     "python manage.py shell --verbosity 0 -c "
@@ -50,7 +60,8 @@ production.run("git pull --quiet --no-rebase && python manage.py migrate")
 
 # %% tags=["setup"]
 colleague = laptop.clone("colleague")
-colleague.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+colleague.run(on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library"))
+colleague.run("python manage.py migrate --verbosity 0")
 copies = "    copies = models.PositiveIntegerField(default=1)\n"
 isbn_10 = "    isbn_10 = models.CharField(max_length=10, null=True)\n"
 colleague.replace("library/models.py", copies, copies + isbn_10)
@@ -75,7 +86,7 @@ production.chain("library")
 production.run("python manage.py migrate")
 production.run("python manage.py migrate --check && python manage.py makemigrations --check")
 production.run("python manage.py showmigrations library")
-production.run(READ, fails="no such column: library_book.isbn_10")
+production.run(READ, fails=MISSING)
 
 # %% [markdown]
 # Has there been a file of that name before? Git knows: it was added twice.
@@ -106,7 +117,12 @@ renamed.run("python manage.py migrate library")
 # Copy the database.
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # The row has to go. What would go with it? Ask first; `--plan` changes nothing.
@@ -187,8 +203,12 @@ now = production.rows(BOOKS)
 
 # %%
 undone = production.clone("undone")
-undone.run("cp ../before.sqlite3 db.sqlite3")
-undone.run(READ, fails="no such column: library_book.isbn_10")
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ## What not to do
@@ -199,7 +219,7 @@ undone.run(READ, fails="no such column: library_book.isbn_10")
 # %%
 late.run("python manage.py migrate library --prune")
 late.run("python manage.py migrate")
-late.run(READ, fails="no such column: library_book.isbn_10")
+late.run(READ, fails=MISSING)
 
 # %% [markdown]
 # **Do not rename what has run somewhere.** There it is a new migration too, for a column that exists:
@@ -207,7 +227,7 @@ late.run(READ, fails="no such column: library_book.isbn_10")
 # %%
 renamed.run("git commit --quiet --message 'A name of its own'")
 colleague.run("git pull --quiet --no-rebase ../renamed main")
-colleague.run("python manage.py migrate", fails="duplicate column name: isbn_10")
+colleague.run("python manage.py migrate", fails=EXISTS)
 
 # %% [markdown]
 # ## Why it happens
@@ -235,6 +255,7 @@ colleague.run("python manage.py migrate", fails="duplicate column name: isbn_10"
 
 # %% tags=["check"]
 assert now == books, "no row has changed"
+undone.run(READ, fails=MISSING)  # undone is as before
 assert added.splitlines() == ["ISBN of ten digits", "Start"], "the name was used twice"
 assert planned.count("library.0") == planned.count("Undo ") == 1, "the plan names no other"
 assert rehearsed == [("0001_initial",), ("0002_isbn_10",)], "the plan has deleted the rows"
@@ -251,7 +272,7 @@ old = production.clone("old")
 lost = old.run("git switch --quiet --detach HEAD~1 && python manage.py migrate library --prune")
 assert "Pruning library.0002_book_isbn OK" in lost, "the newest row is gone"
 old.run("git switch --quiet main")
-old.run("python manage.py migrate", fails="duplicate column name: isbn_10")
+old.run("python manage.py migrate", fails=EXISTS)
 
 # %% tags=["check"]
 # With a newer migration that did run: only the skipped one runs, the newer is recorded.

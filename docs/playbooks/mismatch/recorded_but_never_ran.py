@@ -3,20 +3,23 @@
 # symptoms:
 #   - "no such table: library_genre"
 #   - "no such column: library_book.isbn"
+#   - relation "library_genre" does not exist
+#   - column library_book.isbn does not exist
 # cause: >-
 #   The history says that a migration is applied, and it never ran on this database: someone faked
-#   it. Nothing is lost by that. The usual repair can lose what newer migrations hold.
+#   it. Nothing is lost by that. On SQLite the usual repair can lose what newer migrations hold.
 # broken: [history-schema]
 # data: untouched
 # undo: put back the copy of the database that you make first
 # safe_in: "production: while no deploy and no other migrate runs"
 # applied: "elsewhere too: there it ran, here it is only recorded"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 production = Sandbox("production")
 column = Sandbox("column-missing")
@@ -27,6 +30,13 @@ GENRES = (
 FIRST = (
     'python manage.py shell --verbosity 0 -c "from library.models import Book; '
     'print(Book.objects.first())"'
+)
+TABLE = on(SQLite="no such table: {}", PostgreSQL='relation "{}" does not exist').format
+COLUMN = on(SQLite="no such column: {}", PostgreSQL="column {} does not exist").format
+# The columns of library_book.
+COLUMNS = on(
+    SQLite="select name from pragma_table_info('library_book') order by name",
+    PostgreSQL="select column_name as name from information_schema.columns where table_name = 'library_book' order by 1",
 )
 
 # %% [markdown]
@@ -66,7 +76,7 @@ production.chain("library")
 # Your code asks for a table, or for a column, that is not there:
 
 # %%
-production.run(GENRES, fails="no such table: library_genre")
+production.run(GENRES, fails=TABLE("library_genre"))
 
 # %% [markdown]
 # And no command of Django sees anything left to do:
@@ -78,23 +88,30 @@ production.run("python manage.py migrate")
 # %% [markdown]
 # If something is pending and a *table* is missing, copy the database, apply it, and look again. If a
 # *column* is missing, do not migrate: SQLite may [lose more](#what-not-to-do). Compare this database
-# with a new one that really ran every migration. In a second working copy of the same commit:
+# with a new one that really ran every migration. Make it in a second working copy of the same commit.
+# **That copy needs a database of its own: the first line deletes it.**
 
 # %%
 fresh = production.clone("fresh")
-fresh.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+fresh.run(on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library"))
+fresh.run("python manage.py migrate --verbosity 0")
 fresh.run("python manage.py inspectdb > ../wanted.py")
 
 # %%
 production.run("python manage.py inspectdb > ../there.py")
-missing = production.run("git diff --no-index ../wanted.py ../there.py", fails="LibraryGenre")
+production.run("git diff --no-index ../wanted.py ../there.py | grep '^[-+].*db_table'")
+
+# %% tags=["check"]
+diff = production.run("git diff --no-index --unified=0 ../wanted.py ../there.py", fails="db_table")
+assert [diff.count(it) for it in ("-class", "\n@@", "\n+")] == [2, 1, 1], "two tables, no more"
 
 # %% [markdown]
-# Two tables are missing, and nothing else. (`inspectdb` shows no indexes; a column that only stands
-# in another place is no difference.) `sqlmigrate` tells which migration makes them:
+# Two tables are missing. (Read the lines that `grep` leaves out, too: here they are all of these two.
+# `inspectdb` shows no indexes; a column that only stands in another place is no difference.)
+# `sqlmigrate` tells which migration makes them:
 
 # %%
-made = production.run("python manage.py sqlmigrate library 0004 | grep TABLE")
+made = production.run("python manage.py sqlmigrate library 0004 | grep '^-- '")
 
 # %% [markdown]
 # - **One `migrate --fake` recorded many migrations at once:** read
@@ -109,10 +126,16 @@ made = production.run("python manage.py sqlmigrate library 0004 | grep TABLE")
 #
 # ## Fix it
 #
-# **Stop deploys: a plain migrate between these commands resets columns.** Copy the database.
+# **Stop deploys: on SQLite a plain migrate between these commands resets columns.** Copy the
+# database.
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # **Go on only if the missing migration makes new tables and nothing else.** If it adds or changes a
@@ -141,15 +164,15 @@ production.run("python manage.py migrate library 0007 --fake")
 
 # %% [markdown]
 # **A column is missing**, and newer migrations changed its table: on SQLite, running the migration
-# again [drops the newer columns](#what-not-to-do). Leave the history as it is. `sqlmigrate` shows
-# how Django defines the column; add it with one statement.
+# again [drops the newer columns](#what-not-to-do). Leave the history as it is, on PostgreSQL too.
+# `sqlmigrate` shows how Django defines the column; add it with one statement.
 
 # %%
 column.run("python manage.py migrate library 0004 --verbosity 0")
 column.rows("alter table library_book drop column isbn")
 again = column.clone("again")
 onward = column.clone("onward")
-column.run(FIRST, fails="no such column: library_book.isbn")
+column.run(FIRST, fails=COLUMN("library_book.isbn"))
 
 # %%
 column.rows("alter table library_book add column isbn varchar(13) not null default ''")
@@ -176,18 +199,26 @@ now = production.rows("select id, title, isbn, copies, shelf from library_book o
 
 # %%
 undone = production.clone("undone")
-undone.run("cp ../before.sqlite3 db.sqlite3")
-undone.run(GENRES, fails="no such table: library_genre")
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ## What not to do
 #
 # **Do not unrecord and then migrate without a target.** All that stood on `0004` runs a second time.
-# SQLite builds the table again, prints `OK`, and sets `shelf` to its default. `A3` is gone.
+# SQLite builds the table again, stops nowhere, and sets `shelf` to its default. `A3` is gone.
+# PostgreSQL keeps `A3`. It stops at the index of `0006`, and `0006` and `0007` have no row now.
 
 # %%
 hasty.run("python manage.py migrate library 0003 --fake --verbosity 0")
-hasty.run("python manage.py migrate")
+hasty.run(
+    "python manage.py migrate --verbosity 0",
+    fails=on(SQLite=None, PostgreSQL='relation "library_book_title" already exists'),
+)
 reset = hasty.rows("select title, shelf from library_book where author_id = 1 order by id")
 
 # %% [markdown]
@@ -199,24 +230,25 @@ deleted.run("python manage.py migrate", fails="is applied before its dependency"
 
 # %% [markdown]
 # **Do not run an old `AddField` again on SQLite.** It builds the table as it was that day.
-# `isbn` comes, and `copies` goes with all its numbers:
+# `isbn` comes, and `copies` goes with all its numbers. PostgreSQL adds `isbn` and keeps `copies`:
 
 # %%
 again.run("python manage.py migrate library 0001 --fake --verbosity 0")
-again.run("python manage.py migrate library 0002")
-left = again.rows("select name from pragma_table_info('library_book') order by name")
+again.run("python manage.py migrate library 0002 --verbosity 0")
+left = again.rows("select * from library_book where id = 3")
 
 # %% [markdown]
 # **Do not migrate on while a column is missing.** The next migration that builds the table again
-# copies `"isbn"`. SQLite finds no such column and takes the word for a text:
+# copies `"isbn"`. SQLite finds no such column and takes the word for a text. PostgreSQL changes
+# `title`, and no value of the other columns:
 
 # %%
-onward.run("python manage.py migrate library 0005")
-words = onward.rows("select title, isbn from library_book order by id limit 2")
+onward.run("python manage.py migrate library 0005 --verbosity 0")
+words = onward.rows("select * from library_book order by id limit 2")
 
 # %% [markdown]
-# Now every book has the ISBN `isbn`, and the chain is whole: the column exists, and nothing measures
-# what is in it.
+# On SQLite every book now has the ISBN `isbn`, and the chain is whole: the column exists, and nothing
+# measures what is in it. On PostgreSQL the column is still missing.
 #
 # ## Why it happens
 #
@@ -243,17 +275,20 @@ words = onward.rows("select title, isbn from library_book order by id limit 2")
 
 # %% tags=["check"]
 assert now == books, "the fix changes no row"
-assert "LibraryBookGenres" in missing, "the comparison names the second table too"
-assert made.count("CREATE TABLE") == 2, "0004 makes both"
+assert "Create model Genre" in made, "0004 makes the one"
+assert "Add field genres to book" in made, "and the other"
 assert [taken.count(f"000{n}") for n in (4, 5, 6, 7)] == [1, 1, 1, 1], "four rows were taken away"
 assert "lending" not in taken, "of this app alone"
 assert production.chain().whole, "all apps are whole, not this one alone"
 assert not production.chain().pending, "and nothing is left to apply"
-assert {shelf for _, shelf in reset} == {"hall"}, "a plain migrate resets the newer column"
-assert hasty.chain().whole, "and no check shows it"
-assert ("copies",) not in left, "running AddField again dropped a newer column"
-assert [isbn for _, isbn in words] == ["isbn", "isbn"], "SQLite takes the name for a text"
-assert onward.chain().whole, "and nothing shows it afterwards"
+undone.run(GENRES, fails=TABLE("library_genre"))  # undone is as before
+hall = on(SQLite={"hall"}, PostgreSQL={"A3"})
+assert {shelf for _, shelf in reset} == hall, "SQLite alone resets the newer column"
+assert hasty.chain().whole == on(SQLite=True, PostgreSQL=False), "and no check shows it"
+assert "" in left[0], "running AddField again made the column"
+assert len(left[0]) == on(SQLite=4, PostgreSQL=5), "and on SQLite dropped a newer one"
+assert ["isbn" in row for row in words] == [on(SQLite=True, PostgreSQL=False)] * 2, "a text"
+assert onward.chain().whole == on(SQLite=True, PostgreSQL=False), "and nothing shows it afterwards"
 
 # %% tags=["check"]
 # A missing column is mended by SQL alone, and the database goes on from there.
@@ -273,6 +308,8 @@ fresh.run(
 fresh.rows("alter table library_book drop column isbn")
 fresh.run("python manage.py inspectdb > ../there.py")
 fresh.run("git diff --no-index ../wanted.py ../there.py", fails="-    isbn = ")
-really.run("python manage.py migrate library 0003", fails="no such table: library_book_genres")
-gone = really.rows("select name from pragma_table_info('library_book') where name = 'shelf'")
-assert gone == [], "a real way back drops the newer column, and then stops"
+really.run(
+    "python manage.py migrate library 0003",
+    fails=on(SQLite=TABLE, PostgreSQL='table "{}" does not exist'.format)("library_book_genres"),
+)
+assert ("shelf",) not in really.rows(COLUMNS), "a real way back drops the newer column, and stops"

@@ -2,6 +2,7 @@
 # title: Somebody changed the production schema with SQL
 # symptoms:
 #   - "duplicate column name: phone"
+#   - column "phone" of relation "lending_reader" already exists
 # cause: >-
 #   A column or an index was made by hand, in one database and in no migration file. A migration
 #   that makes the same stops there. Nothing is lost.
@@ -11,14 +12,20 @@
 # safe_in: "production: once the two schemas are compared"
 # applied: elsewhere too
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 production = laptop.clone("production")
+EXISTS = on(
+    SQLite="duplicate column name: phone",
+    PostgreSQL='column "phone" of relation "lending_reader" already exists',
+)
+EMPTY = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 READERS = "select id, name, email, phone from lending_reader order by id"
 PHONE = "lending/migrations/0008_reader_phone.py"
 ADD_INDEX = """\
@@ -60,11 +67,11 @@ readers = production.rows(READERS)
 email = "    email = models.EmailField(unique=True)\n"
 phone = "    phone = models.CharField(max_length=20, null=True)\n"
 laptop.replace("lending/models.py", email, email + phone)
-laptop.run("python manage.py makemigrations lending --name reader_phone")
+laptop.run("python manage.py makemigrations lending --name reader_phone --verbosity 0")
 laptop.run("python manage.py migrate --verbosity 0")
 laptop.run("git add . && git commit --quiet --message 'Phone' && git push --quiet")
 production.run("git pull --quiet --no-rebase")
-production.run("python manage.py migrate", fails="duplicate column name: phone")
+production.run("python manage.py migrate --verbosity 0", fails=EXISTS)
 careless = production.clone("careless")
 silent = production.clone("silent")
 
@@ -75,7 +82,8 @@ production.chain()
 # ## Is this your case?
 #
 # `migrate` stopped at a **new** migration, which ran on every other database. **Do not run it again:**
-# with a default in the field it [does not stop, and resets the column](#what-not-to-do).
+# on SQLite, with a default in the field, it
+# [does not stop, and resets the column](#what-not-to-do).
 #
 # - **It stopped at a migration that ran here long ago**: read
 #   [migrate stops: the table already exists](table-already-exists.md).
@@ -95,22 +103,23 @@ look = connection.introspection
 with connection.cursor() as cursor:
     for table in sorted(look.table_names(cursor)):
         for about in sorted(look.get_table_description(cursor, table)):
-            print(table, about.name, about.type_code, "null" if about.null_ok else "not null")
+            print(table, *about[:7])
         for name, about in sorted(look.get_constraints(cursor, table).items()):
             print(table, name, about["columns"], "unique" * about["unique"])
 """,
 )
 
 # %% [markdown]
-# Run it on production, and on a new database that all migrations have built. Make that one **in
-# another working copy: the first line deletes the database.** Then compare.
+# Run it on production, and on a new database that all migrations have built. Make that one in
+# another working copy. **It needs a database of its own: the first line deletes it.** Then compare.
 
 # %%
 new = production.clone("new")
-new.run(f"rm db.sqlite3 && python manage.py migrate --verbosity 0 && {LIST} > ../new.txt")
+new.run(EMPTY)
+new.run(f"python manage.py migrate --verbosity 0 && {LIST} > ../new.txt")
 production.run(f"{LIST} > ../production.txt")
 difference = production.run(
-    "git diff --no-index --unified=0 ../new.txt ../production.txt", fails="loan_returned"
+    "git diff --no-index --unified=0 ../new.txt ../production.txt | grep '^[-+]'"
 )
 
 # %% [markdown]
@@ -127,7 +136,12 @@ difference = production.run(
 # Copy the database.
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # Record the migration, on this database alone. Everywhere else it runs.
@@ -176,15 +190,15 @@ production.run("git pull --quiet --no-rebase && python manage.py migrate")
 # %% [markdown]
 # ## Make sure
 #
-# History and schema agree. Compare once more with a new database: no difference is left, and the
+# History and schema agree. Compare once more with the new database: no difference is left, and the
 # line ends without an error.
 
 # %% tags=["after"]
 production.chain()
 
 # %%
-built = production.clone("built")
-built.run(f"rm db.sqlite3 && python manage.py migrate --verbosity 0 && {LIST} > ../new.txt")
+new.run("git pull --quiet --no-rebase && python manage.py migrate --verbosity 0")
+new.run(f"{LIST} > ../new.txt")
 production.run(f"{LIST} > ../production.txt && git diff --no-index ../new.txt ../production.txt")
 now = production.rows(READERS)
 
@@ -195,8 +209,12 @@ now = production.rows(READERS)
 
 # %%
 undone = production.clone("undone")
-undone.run("cp ../before.sqlite3 db.sqlite3")
-undone.run("python manage.py migrate --verbosity 0", fails="duplicate column name: phone")
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ## What not to do
@@ -211,25 +229,25 @@ silent.replace(
 silent.replace(PHONE, "null=True),\n        ),", "null=True),\n        )]),")
 silent.run("python manage.py migrate --verbosity 0 && python manage.py migrate --check")
 
+# %% tags=["check"]
+built = silent.clone("built")
+built.run(EMPTY)
+built.run("python manage.py migrate --verbosity 0")
+assert not built.chain().whole, "and no command of Django says so"
+
 # %% [markdown]
 # Every new database lacks the column: that of the next colleague, of the tests, of CI.
 
 # %%
-silent.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
-silent.run(
-    "python manage.py shell --verbosity 0 -c "
-    '"from lending.models import Reader; print(Reader.objects.first())"',
-    fails="no such column: lending_reader.phone",
-)
+built.rows("select * from lending_reader")
 
 # %% [markdown]
 # **Do not give the field a default** to get rid of the message. On SQLite the migration then builds
-# the table again, says `OK`, and every phone number is gone:
+# the table again, stops nowhere, and every phone number is gone. PostgreSQL stops as before:
 
 # %%
-careless.replace("lending/models.py", "max_length=20, null=True", 'max_length=20, default=""')
 careless.replace(PHONE, "max_length=20, null=True", "max_length=20, default=''")
-careless.run("python manage.py migrate")
+careless.run("python manage.py migrate --verbosity 0", fails=on(SQLite=None, PostgreSQL=EXISTS))
 lost = careless.rows(READERS)
 
 # %% [markdown]
@@ -251,13 +269,17 @@ lost = careless.rows(READERS)
 #
 # ## Run it yourself
 #
-# Leave out the cell that edits `0009`. Production stops with `index loan_returned already exists`.
+# Leave out the cell that edits `0009`. Production stops, because `loan_returned` already exists.
 
 # %% tags=["check"]
 assert now == readers, "no phone number is lost"
+assert "+lending_loan loan_returned" in difference, "the index is in production alone"
 assert "phone" not in difference, "the column is the same in both"
-assert built.chain().whole, "a new database is whole without a flag"
-assert [phone for *_, phone in lost] == ["", "", ""], "the default reset the phone numbers"
+assert " 20 " in production.run("cat ../production.txt | grep reader.phone"), "in its length too"
+undone.run("python manage.py migrate --verbosity 0", fails=EXISTS)  # undone is as before
+assert new.chain().whole, "a new database is whole without a flag"
+assert (lost != readers) == on(SQLite=True, PostgreSQL=False), "the default reset the numbers"
+assert "555-0101" in on(SQLite=readers, PostgreSQL=lost)[0], "which PostgreSQL keeps"
 
 # %% tags=["check"]
 # What was dropped by hand comes back with the statement that sqlmigrate prints.
@@ -276,8 +298,9 @@ kept.rows("alter table lending_reader add column phone varchar(20)")
 kept.rows("update lending_reader set phone = '555-0101' where name = 'Ada'")
 kept.run("git pull --quiet --no-rebase")
 over = kept.clone("over")
-over.run("python manage.py migrate --verbosity 0")
-assert {phone for *_, phone in over.rows(READERS)} == {None}, "0007 dropped the column"
+over.run("python manage.py migrate --verbosity 0", fails=on(SQLite=None, PostgreSQL=EXISTS))
+reset = over.rows(READERS) != readers
+assert reset == on(SQLite=True, PostgreSQL=False), "on SQLite 0007 dropped the column"
 kept.rows("create table kept as select id, phone from lending_reader")
 kept.rows("alter table lending_reader drop column phone")
 kept.run("python manage.py migrate --verbosity 0")

@@ -78,9 +78,13 @@ class Schema:
             }
             parts: Counter[Part] = Counter()
             for constraint, about in look.get_constraints(cursor, name).items():
-                # PostgreSQL 18 lists each NOT NULL too: the columns say that.
-                if any(about[kind] for kind in _KINDS):
+                # PostgreSQL 18 lists each NOT NULL as well, of no kind: the columns say that.
+                if any(about[kind] for kind in _KINDS) or not constraint.endswith("_not_null"):
                     parts[_part(constraint, about)] += 1
+        if self.connection.vendor == "mysql":
+            # The index that a foreign key needs, under whatever name: the server makes one itself.
+            for part in [part for part in parts if part[0] == "foreign key"]:
+                del parts["index", part[1]]
         return Table(columns, parts)
 
     def _types(self, cursor: Any, name: str) -> dict[str, str]:
