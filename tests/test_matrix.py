@@ -9,7 +9,7 @@ import matrix as tool
 import pytest
 from conftest import EVERY
 from playbook_kit import matrix
-from playbook_kit.matrix import RECORD, also_on, digest
+from playbook_kit.matrix import RECORD, digest, elsewhere
 from playbook_kit.template import REPOSITORY
 
 WRITTEN = json.loads(RECORD.read_text())
@@ -34,10 +34,11 @@ def test_a_page_says_where_else_it_has_passed() -> None:
     said = 0
     for playbook in EVERY:
         page = (REPOSITORY / "docs" / "playbooks" / f"{playbook.page}.md").read_text()
-        also = also_on(playbook.name, playbook.path.read_text())
-        assert ("<dt>Also on</dt>" in page) == bool(also)
-        assert f"<dt>Also on</dt><dd>{also}</dd>" in page or not also
-        said += bool(also)
+        facts = elsewhere(playbook.name, playbook.path.read_text())
+        for name in ("Also on", "Differs on"):
+            assert (f"<dt>{name}</dt>" in page) == (name in facts)
+            assert f"<dt>{name}</dt><dd>{facts.get(name)}</dd>" in page or name not in facts
+        said += bool(facts)
     assert said > 50
 
 
@@ -46,9 +47,10 @@ def test_an_edited_playbook_has_passed_nowhere_else(monkeypatch: pytest.MonkeyPa
     older = run | {"versions": {"django": "5.2.19", "python": "3.12.10"}}
     record = {"sources": {"one": digest("text")}, "runs": {"6.1-3.13": run, "5.2-3.12": older}}
     monkeypatch.setattr(matrix, "_record", lambda: record)
-    assert also_on("one", "text") == "Django 5.2.19, 6.1.3; Python 3.12, 3.13"
-    assert also_on("one", "another text") == ""
-    assert also_on("two", "text") == ""
+    assert elsewhere("one", "text") == {"Also on": "Django 5.2.19, 6.1.3; Python 3.12, 3.13"}
+    assert elsewhere("one", "another text") == elsewhere("two", "text") == {}
+    older["passed"], older["failed"] = [], {"one": ["not true"]}
+    assert elsewhere("one", "text")["Differs on"].endswith(">Django 5.2.19</a>")
     assert "| 6.1.3 | 3.13.1 | 1 | none |" in matrix.table()
 
 

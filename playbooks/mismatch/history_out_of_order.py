@@ -179,10 +179,10 @@ member.replace(
     '    "lending",\n]\n',
     '    "lending",\n    "accounts",\n]\nAUTH_USER_MODEL = "accounts.User"\n',
 )
-user = "from django.contrib.auth.models import AbstractUser\n\n\nclass User(AbstractUser):\n"
+user = "from django.contrib.auth.models import AbstractUser\nfrom django.db import models\n\n\n"
+user += "class User(AbstractUser):\n    id = models.AutoField(primary_key=True)\n\n"
 user += '    class Meta:\n        db_table = "auth_user"\n'
 member.write("accounts/models.py", user)
-member.replace("accounts/apps.py", "BigAutoField", "AutoField")
 member.run("python manage.py makemigrations accounts --verbosity 0")
 member.run("python manage.py migrate", fails="admin.0001_initial is applied before its dependency")
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .template import REPOSITORY
 
+_DIFFERENCES = "../../../reference/django-versions/"  # from the page of a playbook
 RECORD = REPOSITORY / "docs" / "reference" / "matrix.json"
 
 
@@ -22,16 +23,25 @@ def _record() -> dict[str, Any]:
     return json.loads(RECORD.read_text()) if RECORD.exists() else {"sources": {}, "runs": {}}
 
 
-def also_on(name: str, source: str) -> str:
-    """The versions of Django and Python on which the playbook with this text has passed, in words;
-    empty where there is no record of it."""
+def elsewhere(name: str, source: str) -> dict[str, str]:
+    """On which versions of Django and Python the playbook with this text has passed, and on which it
+    came out in another way, as facts of its page in HTML; none without a record of it."""
     record = _record()
     if record["sources"].get(name) != digest(source):
-        return ""
-    runs = [run["versions"] for run in record["runs"].values() if name in run["passed"]]
-    djangos = sorted({run["django"] for run in runs}, key=_number)
-    pythons = sorted({run["python"].rpartition(".")[0] for run in runs}, key=_number)
-    return f"Django {', '.join(djangos)}; Python {', '.join(pythons)}" if runs else ""
+        return {}
+    passed = [run["versions"] for run in record["runs"].values() if name in run["passed"]]
+    failed = [run["versions"] for run in record["runs"].values() if name in run["failed"]]
+    facts = {}
+    if passed:
+        pythons = sorted({run["python"].rpartition(".")[0] for run in passed}, key=_number)
+        facts["Also on"] = f"{_djangos(passed)}; Python {', '.join(pythons)}"
+    if failed:
+        facts["Differs on"] = f'<a href="{_DIFFERENCES}">{_djangos(failed)}</a>'
+    return facts
+
+
+def _djangos(runs: list[dict[str, str]]) -> str:
+    return "Django " + ", ".join(sorted({run["django"] for run in runs}, key=_number))
 
 
 def table() -> str:

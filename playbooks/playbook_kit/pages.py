@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from .blocks import drawn_once, fence, figure
 from .databases import DATABASES
@@ -14,11 +14,11 @@ from .source import Cell
 from .tabs import blocks, pictures, tabbed
 
 
-def page(result: Result, day: str = "", also: str = "") -> str:
+def page(result: Result, day: str = "", elsewhere: Mapping[str, str] | None = None) -> str:
     """The whole page of a situation, in the fixed order of DESIGN §5, or of a comparison. `day`: since
-    when it is recorded on these versions; `also`: on which others it has passed."""
+    when it is recorded on these versions; `elsewhere`: facts about others, in HTML."""
     write = _comparison if result.header.answer else _situation
-    parts = write(result, _ran(result, day, also))
+    parts = write(result, _ran(result, day) | dict(elsewhere or {}))
     return drawn_once("\n\n".join(part for part in parts if part) + "\n")
 
 
@@ -118,27 +118,28 @@ def _figures(result: Result, tag: str) -> str:
     )
 
 
-def _ran(result: Result, day: str, also: str) -> dict[str, str]:
+def _ran(result: Result, day: str) -> dict[str, str]:
     ran = [f"Django {result.versions['django']}"]
     ran += [f"{name} {result.versions[DATABASES[name]]}" for name in result.header.every_database]
     ran += [f"on {day}"] if day else []
-    return {"Ran on": ", ".join(ran)} | ({"Also on": also} if also else {})
+    return {"Ran on": ", ".join(ran)}
 
 
 def _asked(result: Result) -> dict[str, str]:
     """What a reader asks before typing anything."""
     header = result.header
-    return {
+    asked = {
         "Applied": header.applied,
         "Data": header.data,
         "Undo": header.undo,
         "Safe in": header.safe_in,
     }
+    return {name: html.escape(text) for name, text in asked.items()}
 
 
 def _facts(facts: dict[str, str]) -> str:
     rows = "\n".join(
-        f"<div><dt>{name}</dt><dd>{html.escape(text)}</dd></div>" for name, text in facts.items()
+        f"<div><dt>{name}</dt><dd>{inside}</dd></div>" for name, inside in facts.items()
     )
     return f'<dl class="facts">\n{rows}\n</dl>'
 

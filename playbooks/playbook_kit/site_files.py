@@ -16,7 +16,7 @@ from .handwritten import handwritten_files
 from .header import GROUPS
 from .inserts import fill
 from .lists import Headers, in_reading_order, navigation
-from .matrix import also_on
+from .matrix import elsewhere
 from .notebook import notebook
 from .pages import page
 from .results import Result
@@ -50,7 +50,7 @@ class Site:
 
 def page_files(site: Site, result: Result, source: str) -> dict[Path, str]:
     """The three files of one playbook, with their texts."""
-    text = page(result, day(site, result), also_on(result.name, source))
+    text = page(result, day(site, result), elsewhere(result.name, source))
     texts = text, source, notebook(result, source)
     return dict(zip(paths(site, result), texts, strict=True))
 
