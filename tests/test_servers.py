@@ -16,10 +16,11 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playbook_kit import Sandbox, servers
+from playbook_kit import Client, Sandbox, servers, who_waits
 from playbook_kit.cli import ROOT, main
 from playbook_kit.commands import Forked
 from playbook_kit.errors import PlaybookError, ServerError
+from playbook_kit.pgbouncer import past
 from playbook_kit.scratch import PREFIX, memory_or_disk, run_directory
 from playbook_kit.servers import SERVERS, lent, name_in, provided, told
 from playbook_kit.template import PROJECT, REPOSITORY
@@ -43,6 +44,7 @@ HERE = [
     for name, reason in ((name, servers.why_not(name)) for name in SERVERS)
 ]
 each_server = pytest.mark.parametrize("database", HERE)
+each_that_can_be_lent = pytest.mark.parametrize("database", HERE[:2])
 
 
 def servers_below(folder: Path) -> list[psutil.Process]:
@@ -67,7 +69,11 @@ def test_it_is_migrated_and_seeded(database: str, place: Place) -> None:
 
 @each_server
 def test_the_version_is_that_of_the_server(database: str, place: Place) -> None:
-    (said,) = place(database).rows("select version()")[0]
+    laptop = place(database)
+    if database == "PgBouncer":
+        said = laptop.run('psql --port 6432 pgbouncer -c "show version"')
+    else:
+        (said,) = laptop.rows("select version()")[0]
     assert servers.version(database) in said
 
 
@@ -85,7 +91,7 @@ def test_a_clone_has_a_database_of_its_own(database: str, place: Place) -> None:
 def test_the_chain_is_measured_with_types_and_their_lengths(database: str, place: Place) -> None:
     laptop = place(database)
     assert laptop.chain().whole
-    alter = {"PostgreSQL": "alter title type", "MariaDB": "modify title"}[database]
+    alter = "modify title" if database == "MariaDB" else "alter title type"
     laptop.rows(f"alter table library_book {alter} varchar(99)")
     laptop.rows("create table shelf (id integer)")
     assert laptop.chain("library").findings[:1] == [
@@ -109,6 +115,13 @@ def test_the_chain_is_measured_with_types_and_their_lengths(database: str, place
             "mariadb-dump library > ../before.sql",
             "cat ../before.sql | mariadb library",
             marks=HERE[1].marks,
+        ),
+        pytest.param(
+            *HERE[2].values,
+            "pg_dump --format custom library > ../before.dump",
+            "dropdb --force library && createdb library"
+            " && pg_restore --dbname library ../before.dump",
+            marks=HERE[2].marks,
         ),
     ],
 )
@@ -232,7 +245,7 @@ def test_a_long_path_is_no_obstacle_or_told(database: str, fork_server: str) -> 
         deep = directory / ("long" * 30)
         deep.mkdir()
         told_so = pytest.raises(ServerError, match=f"{database} cannot|{database} does not start")
-        fits = contextlib.nullcontext() if database == "PostgreSQL" else told_so
+        fits = told_so if database == "MariaDB" else contextlib.nullcontext()
         with fits, provided(database, deep, Forked(fork_server)) as at:
             assert at
         assert servers_below(directory) == []
@@ -330,7 +343,7 @@ def lent_server(
     return lend
 
 
-@each_server
+@each_that_can_be_lent
 def test_a_lent_server_is_used_and_is_as_before(
     database: str,
     lent_server: Callable[[str, str], str],
@@ -363,7 +376,7 @@ def test_a_lent_server_is_used_and_is_as_before(
     servers.address.cache_clear()
 
 
-@each_server
+@each_that_can_be_lent
 def test_a_lent_server_is_refused_unless_its_database_may_be_lost(
     database: str,
     lent_server: Callable[[str, str], str],
@@ -385,6 +398,34 @@ def test_a_lent_server_is_refused_unless_its_database_may_be_lost(
     assert servers_version is servers.version
 
 
+@pytest.mark.parametrize("database", HERE[2:])
+def test_a_pooler_that_is_lent_is_refused(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(lent(database), "postgres://postgres@nowhere.invalid:6432/throwaway")
+    with pytest.raises(ServerError, match="of their own"):
+        servers.version(database)
+
+
+@pytest.mark.parametrize("database", HERE[2:])
+def test_clients_of_a_pooler_share_a_session_and_who_waits_is_seen(
+    database: str, place: Place
+) -> None:
+    laptop = place(database)
+    web, other = Client(laptop, "web"), Client(laptop, "other")
+    web.rows("set lock_timeout = '10min'")
+    assert other.rows("show lock_timeout") == [("10min",)]
+    assert "10min" not in laptop.run('psql library -c "show lock_timeout"'), "past the pooler"
+    pooled, laptop.url = laptop.url, past(laptop.url)
+    report = Client(laptop, "report")
+    report.rows("begin; lock table library_book")
+    laptop.url = pooled
+    page = web.start("select count(*) from library_book")
+    assert who_waits(laptop, 1) == [("web", "report")]
+    report.close()
+    assert page.result(10) == [(6,)]
+    web.close()
+    other.close()
+
+
 def versions_forgotten(act: Callable[[], object]) -> None:
     """Do it in a process that has not asked for the versions yet."""
     from playbook_kit import versions
@@ -398,5 +439,5 @@ def versions_forgotten(act: Callable[[], object]) -> None:
 
 def test_the_record_names_the_versions() -> None:
     record = json.loads((REPOSITORY / "docs/playbooks/recorded.json").read_text())
-    for key in ("postgresql", "mariadb"):
+    for key in ("postgresql", "mariadb", "pgbouncer"):
         assert {made[key] for made in record.values()} != {"none"}

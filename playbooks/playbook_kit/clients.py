@@ -13,6 +13,7 @@ from concurrent.futures import Future
 from threading import Thread
 from typing import Any
 
+from . import pgbouncer
 from .errors import PlaybookError
 from .events import Query, Table
 from .outcome import Output, Rows, held
@@ -90,7 +91,7 @@ def who_waits(place: Sandbox, number: int) -> list[tuple[str, str]]:
     """Wait until so many sessions wait for a lock; show for each what it wants, of which table, and
     who is before it; return pairs of who waits and for whom. Raises PlaybookError in the end."""
     end = time.monotonic() + DEADLINE
-    with _connect(place, "look") as connection:
+    with _connect(place, "look", pgbouncer.past(place.url)) as connection:
         while True:
             found = connection.execute(_WAITING.encode()).fetchall()
             if len(found) == number or time.monotonic() > end:
@@ -122,13 +123,13 @@ def _in_background(act: Callable[[], Any]) -> Future[Any]:
     return answer
 
 
-def _connect(place: Sandbox, name: str) -> Any:
+def _connect(place: Sandbox, name: str, url: str = "") -> Any:
     import psycopg
 
-    if place.database != "PostgreSQL":
+    if place.database not in ("PostgreSQL", "PgBouncer"):
         wanted = "a database of PostgreSQL"
         raise PlaybookError(f"a client of {place!r}", wanted, place.database)
-    return psycopg.connect(place.url, autocommit=True, application_name=name)
+    return psycopg.connect(url or place.url, autocommit=True, application_name=name)
 
 
 def _where(place: Sandbox, name: str) -> str:

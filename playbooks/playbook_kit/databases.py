@@ -8,7 +8,12 @@ from typing import TypeVar
 from .errors import PlaybookError
 
 # Each name as pages write it, and its key in the record of versions.
-DATABASES = {"SQLite": "sqlite", "PostgreSQL": "postgresql", "MariaDB": "mariadb"}
+DATABASES = {
+    "SQLite": "sqlite",
+    "PostgreSQL": "postgresql",
+    "MariaDB": "mariadb",
+    "PgBouncer": "pgbouncer",
+}
 # Names for a playbook's process the database of each `Sandbox` that does not name its own.
 DATABASE = "PLAYBOOKS_DATABASE"
 

@@ -23,7 +23,7 @@ from .environment import frozen
 from .errors import ServerError
 
 _FOLDER = ".mariadb"  # not what a playbook might call a place
-_CLIENTS = ("mariadb", "mariadb-dump")
+_CLIENTS = ("mariadb", "mariadb-admin", "mariadb-dump")
 _ALL = "--no-defaults"  # of the system's own configuration nothing is read
 _START = 60.0  # seconds
 
@@ -63,15 +63,13 @@ def server(directory: Path) -> Iterator[str]:
 
 def _wait(address: str, process: Any, log: Path) -> None:
     end = time.monotonic() + _START
-    while True:
-        try:
-            _execute(address, "select 1")
-            return
-        except Exception as error:
-            if process.poll() is not None or time.monotonic() > end:
-                told = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-                raise ServerError(f"MariaDB does not start: {error}\n{told}") from None
-            time.sleep(0.05)
+    cwd = log.parent
+    argv, _ = client("mariadb-admin", ["ping"], address)
+    while commands.execute(argv, cwd, frozen(cwd), "", _START)[0]:
+        if process.poll() is not None or time.monotonic() > end:
+            told = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
+            raise ServerError(f"MariaDB does not start:\n{told}")
+        time.sleep(0.05)
 
 
 def create(address: str, name: str) -> None:

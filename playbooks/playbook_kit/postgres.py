@@ -70,32 +70,33 @@ def _environment(home: Path, **more: str) -> Iterator[None]:
 
 def create(address: str, name: str) -> None:
     """Make an empty database."""
-    _execute(address, f"create database {_full(address, name)}")
+    execute(address, f"create database {_full(address, name)}")
 
 
 def duplicate(address: str, name: str, source: str) -> None:
     """Make a database that is a copy of the one at the URL `source`, which nobody uses now."""
     template = source.rpartition("/")[2]
-    _execute(address, f"create database {_full(address, name)} template {template}")
+    execute(address, f"create database {_full(address, name)} template {template}")
 
 
 def drop_all(address: str) -> None:
     """Drop the databases whose names begin as the address ends, whoever uses them."""
     like = address.rpartition("/")[2].replace("_", r"\_")
-    for (name,) in _execute(
+    for (name,) in execute(
         address, f"select datname from pg_database where datname like '{like}%'"
     ):
-        _execute(address, f'drop database "{name}" with (force)')
+        execute(address, f'drop database "{name}" with (force)')
 
 
 def _full(address: str, name: str) -> str:
     return address.rpartition("/")[2] + name
 
 
-def _execute(address: str, sql: str) -> list[tuple[Any, ...]]:
+def execute(address: str, sql: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+    """The rows of one statement, in the database of this name. Raises ServerError."""
     import psycopg
 
-    at = address.rpartition("/")[0] + "/postgres"
+    at = f"{address.rpartition('/')[0]}/{database}"
     try:
         with _environment(Path.cwd()), psycopg.connect(at, autocommit=True) as connection:
             cursor = connection.execute(sql.encode())
@@ -145,7 +146,7 @@ def version() -> str:
 
 def version_at(address: str) -> str:
     """The version of the server at this address."""
-    return str(_execute(address, "show server_version")[0][0]).split()[0]
+    return str(execute(address, "show server_version")[0][0]).split()[0]
 
 
 def stop_orphan(directory: Path) -> None:

@@ -48,8 +48,8 @@ class Sandbox:
 
     Migrated, seeded and committed to Git on `main`, with a bare repository `origin` beside it.
     Every command is a process of its own. Raises PlaybookError as soon as something does not
-    happen as the playbook says. `database="PostgreSQL"` or `"MariaDB"`: a database on a private
-    server, in place of the file `db.sqlite3`; without it, what the playbook is being run on.
+    happen as the playbook says. `database="PostgreSQL"`, `"MariaDB"` or `"PgBouncer"`: a database
+    on a private server, in place of the file `db.sqlite3`; without it, what the playbook runs on.
     """
 
     def __init__(self, name: str, database: str = "") -> None:
@@ -103,9 +103,9 @@ class Sandbox:
         except TimeoutError as error:
             tried = f"{self.name} $ {line}"
             raise PlaybookError(tried, f"it ends within {seconds:g} s", str(error)) from None
-        text = cut_tracebacks(scrub(text, _home()))
         if self.url:
-            text = text.replace(servers.name_in(self.url), servers.NAME)
+            text = servers.scrubbed(text, self.url)
+        text = cut_tracebacks(scrub(text, _home()))
         took = time.perf_counter() - started
         return Command(self.name, line, text, code, tuple(answers), took)
 

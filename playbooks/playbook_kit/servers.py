@@ -17,9 +17,10 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Protocol
+from urllib.parse import unquote
 from zlib import crc32
 
-from . import commands, mariadb, postgres
+from . import commands, mariadb, pgbouncer, postgres
 from .environment import frozen
 from .errors import ServerError
 
@@ -40,7 +41,11 @@ class Server(Protocol):
     def stop_orphan(self, directory: Path) -> None: ...
 
 
-SERVERS: dict[str, Server] = {"PostgreSQL": postgres, "MariaDB": mariadb}
+SERVERS: dict[str, Server] = {
+    "PostgreSQL": postgres,
+    "MariaDB": mariadb,
+    "PgBouncer": pgbouncer,
+}
 # What a playbook calls the database of its sandbox.
 NAME = "library"
 PREPARED = "prepared"
@@ -144,6 +149,14 @@ def copy(database: str, home: Path, place: str, source: str = "") -> str:
 def name_in(url: str) -> str:
     """The name of the database at this URL."""
     return url.rpartition("/")[2]
+
+
+def scrubbed(text: str, url: str) -> str:
+    """What a command printed, with the name of the database at this URL as a playbook writes it, and
+    `~` for the folder of its server's socket."""
+    text = text.replace(name_in(url), NAME)
+    socket = re.search("@(%2F[^:/]+)", url)
+    return text.replace(unquote(socket[1]), "~") if socket else text
 
 
 def client(database: str, argv: list[str], url: str) -> tuple[list[str], dict[str, str]]:

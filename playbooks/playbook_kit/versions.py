@@ -30,6 +30,7 @@ def versions() -> dict[str, str]:
         "sqlite": sqlite3.sqlite_version,
         "postgresql": servers.version("PostgreSQL"),
         "mariadb": servers.version("MariaDB"),
+        "pgbouncer": servers.version("PgBouncer"),
         "git": git.split()[2],
     }
 

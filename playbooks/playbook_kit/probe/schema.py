@@ -126,7 +126,9 @@ def scratch(state: ProjectState) -> Iterator[Schema]:
         del connections["scratch"]
         if real.vendor != "sqlite":
             with real.cursor() as cursor:
-                cursor.execute(f"drop database if exists {name}")
+                # A pooler in between keeps a connection to it.
+                force = " with (force)" if real.vendor == "postgresql" else ""
+                cursor.execute(f"drop database if exists {name}{force}")
 
 
 def _part(name: str, about: dict[str, Any]) -> Part:
