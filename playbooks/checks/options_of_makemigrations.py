@@ -4,27 +4,38 @@
 #   `makemigrations --check` exits 1 when a migration is missing. Add `--noinput` in CI: a prompt then
 #   becomes an answer, or exit code 3. `--dry-run` alone exits 0 over the same changes.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: checks
 # ---
 
 # %% [markdown]
 # Each row is one command, typed after `python manage.py` in a fresh copy of a project. Nobody answers
 # a prompt unless the row says so. **Writes** is measured: the files of the project, and the whole
-# database file, are compared before and after.
+# database file, or a dump on PostgreSQL, are compared before and after.
 
 # %%
+import re
 from textwrap import shorten
 
-from playbook_kit import Sandbox, table
+from playbook_kit import Sandbox, on, table
 
 COLUMNS = ["you type", "the project", "exit code", "prints", "writes"]
 codes, written = {}, {}
 
 
+def database(place):
+    """The bytes of the database file; on PostgreSQL a dump, without its random word."""
+    if on(SQLite=True, PostgreSQL=False):
+        file = place.path / "db.sqlite3"
+        return file.read_bytes() if file.exists() else b""
+    place.run("pg_dump library > dump.sql")
+    return re.sub(r"(?m)^\\(un)?restrict .*", "", (place.path / "dump.sql").read_text())
+
+
 def look(place):
     """All that a command can write."""
     files = {str(file): file.read_bytes() for file in place.path.rglob("*.py")}
-    return {"files": files, "the database": (place.path / "db.sqlite3").read_bytes()}
+    return {"files": files, "the database": database(place)}
 
 
 def row(start, typed, line="", answers=()):
@@ -163,7 +174,13 @@ drops.run("python manage.py migrate --verbosity 0")
 left = drops.rows("select distinct volumes from library_book")
 nulls = null.clone("nulls")
 nulls.run("python manage.py makemigrations --noinput --verbosity 0")
-nulls.run("python manage.py migrate", fails="NOT NULL constraint failed")
+nulls.run(
+    "python manage.py migrate",
+    fails=on(
+        SQLite="NOT NULL constraint failed",
+        PostgreSQL='column "returned_on" of relation "lending_loan" contains null',
+    ),
+)
 updated = more.clone("updated")
 updated.run("python manage.py makemigrations --update --verbosity 0")
 files = updated.run('find library/migrations -name "0007*.py"')

@@ -5,6 +5,7 @@
 #   a full database and on an empty one. Take the models from `apps.get_model`, name in
 #   `dependencies` what you read, and copy in the code that you call.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: data
 # ---
 
@@ -20,9 +21,12 @@
 # [the chain](../../guide/the-chain.md) is whole.
 
 # %%
-from playbook_kit import Sandbox, table
+import re
+
+from playbook_kit import Sandbox, on, table
 
 MIGRATE = "python manage.py migrate --verbosity 0"
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 TITLES = "select count(*) from library_book where title <> upper(title)"
 NOT_GRANTED = (
     "select 1 - count(*) from auth_group_permissions gp join auth_group g on g.id = gp.group_id "
@@ -31,6 +35,7 @@ NOT_GRANTED = (
 )
 NO_FIELD_YET = "    copies = models.PositiveIntegerField(default=1)\n"
 FIELD = '    language = models.CharField(max_length=20, default="en")\n'
+ERROR = re.compile(r"[\w.]+(Error|DoesNotExist): ")  # the last line of a traceback
 errors = {}
 
 
@@ -38,7 +43,8 @@ def outcome(place, wrong):
     """What comes of `migrate` here: `wrong` counts the rows that are not as meant."""
     output = place.attempt(MIGRATE)
     if output.code:
-        error, _, says = output.strip().splitlines()[-1].partition(": ")
+        said = [line for line in output.splitlines() if ERROR.match(line)][-1]
+        error, _, says = said.partition(": ")
         errors[place.name] = says
         return f"**stops**: `{error.rpartition('.')[2]}`"
     (count,) = place.rows(wrong)[0]
@@ -57,7 +63,7 @@ def both(place, wrong):
     fresh = later.clone(f"{place.name}-fresh")
     if today == "works" != (then := outcome(later, wrong)):
         today = f"works; later {then}"
-    fresh.run("rm db.sqlite3")
+    fresh.run(NEW)
     return today, outcome(fresh, wrong)
 
 
@@ -215,8 +221,8 @@ table("What each one says", ["the error", "the habit"], [list(row) for row in sa
 
 # %%
 twice = expected.clone("twice")
-twice.run(f"rm db.sqlite3 && {MIGRATE}", fails="Permission matching query does not exist.")
-twice.run("rm db.sqlite3 && python manage.py migrate auth --verbosity 0")
+twice.run(f"{NEW} && {MIGRATE}", fails="Permission matching query does not exist.")
+twice.run(f"{NEW} && python manage.py migrate auth --verbosity 0")
 twice.run(f"python manage.py migrate library 0006 --verbosity 0 && {MIGRATE}")
 
 # %%
@@ -225,6 +231,10 @@ gone.run(f"{MIGRATE} && rm library/shout.py")
 gone.run("python manage.py showmigrations", fails="No module named 'library.shout'")
 
 # %% tags=["check"]
+NO_COLUMN = on(
+    SQLite="no such column: library_book.language",
+    PostgreSQL="column library_book.language does not exist",
+)
 usual = [tuple(row[1:3]) for row in rows]
 one_sided = [cell for cell in usual if [one.startswith("works") for one in cell].count(True) == 1]
 assert (len(rows), len(one_sided)) == (8, 6), "six of eight pass on one kind of database only"
@@ -233,10 +243,10 @@ assert usual[1][0] == "**wrong rows**: 2", "a manager hides two books"
 assert usual[2] == ("**wrong rows**: 6", "works"), "no row was saved by the model's own save()"
 assert usual[3] == ("**stops**: `AttributeError`", "works"), "an empty database calls no method"
 assert usual[5][0] == "works; later **stops**: `ModuleNotFoundError`", "the author's stops as well"
-assert errors["imported-fresh"] == "no such column: library_book.language", "a field of later"
+assert errors["imported-fresh"] == NO_COLUMN, "a field of later"
 assert errors["stranger-fresh"] == "App 'library' doesn't have a 'Genre' model.", "not there yet"
 assert errors["manager"] == "'Manager' object has no attribute 'with_title'", "a plain manager"
 assert twice.rows(NOT_GRANTED) == [(0,)], "in two steps the group has its permission"
 duplicates = "select count(*) from auth_permission group by content_type_id, codename"
-made.run(f"rm db.sqlite3 && {MIGRATE}")
+made.run(f"{NEW} && {MIGRATE}")
 assert not made.rows(f"{duplicates} having count(*) > 1"), "nothing is made twice"

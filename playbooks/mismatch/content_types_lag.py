@@ -11,11 +11,12 @@
 # safe_in: production
 # applied: no matter where
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 production = Sandbox("production")
@@ -59,7 +60,7 @@ production.run("git pull --quiet --no-rebase && python manage.py migrate --verbo
 # years ago there was a model `Borrowing`. Its table was dropped, its content type stayed.
 
 # %% tags=["setup"]
-production.rows("update auth_user set is_superuser = 0")
+production.rows("update auth_user set is_superuser = false")
 production.rows(
     "update django_admin_log set content_type_id = (select id from django_content_type where model = 'loan')"
 )
@@ -120,7 +121,12 @@ production.run("python manage.py remove_stale_contenttypes", answers=["no"])
 # Copy the database.
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # **The prompt leaves out models with `SET_NULL`, such as `LogEntry`. This names all foreign keys.**
@@ -209,7 +215,12 @@ remarks = production.rows(REMARKS)
 
 # %%
 undone = production.clone("undone")
-undone.run("cp ../before.sqlite3 db.sqlite3")
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ## What not to do
@@ -267,5 +278,6 @@ laptop.run("python manage.py migrate --verbosity 0")
 assert laptop.rows(GRANTS) == [("add_borrowing", "borrowing", 1)], "and the same fix mends it"
 at_once.run("git pull --quiet --no-rebase && python manage.py migrate --verbosity 0")
 assert (at_once.run(MAY_ADD), at_once.rows(REMARKS)) == (after, remarks), "both at once work too"
-at_once.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
+at_once.run(f"{NEW} && python manage.py migrate --verbosity 0")
 assert at_once.rows(GRANTS) == [("add_borrowing", "borrowing", None)], "a new database"

@@ -4,6 +4,7 @@
 #   Compare what is staged with the commit at which the branch left main. Two dots stop an innocent
 #   branch, three dots miss what is not committed yet, and without --no-renames a rename slips through.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: checks
 # ---
 
@@ -12,7 +13,7 @@
 # one that [the CI files](ci-checks.md) run. **stops**: the exit code is not 0.
 
 # %%
-from playbook_kit import Sandbox, table
+from playbook_kit import Sandbox, on, table
 
 OLD = "library/migrations/0005_longer_titles.py"
 FILL = "library/migrations/0007_fill.py"
@@ -148,7 +149,7 @@ assert by_state["nothing: main has moved"][0] == "**stops**", "two dots stop an 
 assert by_state["edited, and staged"][:2] == ["passes", "passes"], "dots look at commits"
 assert by_state["renamed"][2] == "passes", "a rename is neither M nor D"
 new.run(f"python manage.py migrate --verbosity 0 && {DIFF}")  # applied somewhere, and new to main
-helper.run("rm db.sqlite3")
+helper.run(on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library"))
 helper.run("python manage.py migrate -v 0", fails="NotImplementedError")  # the edit did harm
 
 edited.run("git push --quiet origin HEAD:work")

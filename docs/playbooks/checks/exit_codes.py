@@ -4,6 +4,7 @@
 #   0 is done, nothing to do, or refused by you. 1 is an error, or what a `--check` found. 2 is a line
 #   that the command does not understand, and 3 a migration that lacks a value.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: checks
 # ---
 

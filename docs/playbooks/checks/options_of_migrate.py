@@ -5,21 +5,31 @@
 #   `--fake` writes the history and nothing else. A target may go back, and drops tables without a
 #   question.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: checks
 # ---
 
 # %% [markdown]
 # Each row is one command, typed after `python manage.py` in a fresh copy of a project. **Writes** is
-# measured: the files, the rows of `django_migrations`, and the number that SQLite counts up whenever
-# the schema changes, before and after.
+# measured: the files, the rows of `django_migrations`, and the schema, before and after. Of the schema,
+# SQLite counts the changes; PostgreSQL is asked for its columns and indexes.
 
 # %%
 import re
 from functools import cache
 from textwrap import shorten
 
-from playbook_kit import Sandbox, table
+from playbook_kit import Sandbox, on, table
 
+TABLES = on(
+    SQLite="select name from sqlite_master where type = 'table'",
+    PostgreSQL="select tablename as name from pg_tables where schemaname = 'public'",
+)
+SCHEMA = on(
+    SQLite="select schema_version from pragma_schema_version",
+    PostgreSQL="select table_name, column_name, data_type, character_maximum_length, is_nullable from information_schema.columns where table_schema = 'public' union all select tablename, indexname, indexdef, 0, '' from pg_indexes where schemaname = 'public' order by 1, 2",
+)
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 COLUMNS = ["you type", "the project", "exit code", "prints", "writes"]
 MODULE = re.compile(r"^django\.[\w.]+\.(?=\w+Error: )")  # a traceback ends with it
 codes, written = {}, {}
@@ -32,20 +42,26 @@ def bytes_of(place, pattern):
 @cache
 def database(place):
     """History, schema, and the number of rows that the two apps have."""
-    if not any(bytes_of(place, "db.sqlite3").values()):
+    there = on(SQLite=any(bytes_of(place, "db.sqlite3").values()), PostgreSQL=True)
+    names = [name for (name,) in place.rows(TABLES)] if there else []
+    if not names:
         return [], [], 0
-    schema = place.rows("select schema_version from pragma_schema_version")
-    history = place.rows("select count(*), sum(id) from django_migrations")
-    names = [name for (name,) in place.rows("select name from sqlite_master where type = 'table'")]
+    schema = place.rows(SCHEMA)
+    history = place.rows("select id, app, name from django_migrations order by id")
     counts = [f"select count(*) as n from {name}" for name in names if name[:4] in ("libr", "lend")]
     union = " union all ".join(counts)
-    return history, schema, place.rows(f"select sum(n) from ({union})")[0][0] if counts else 0
+    return (
+        history,
+        schema,
+        place.rows(f"select cast(sum(n) as integer) from ({union}) each")[0][0] if counts else 0,
+    )
 
 
 def writes(start, place):
     """What differs between a project as it was and a copy in which a command ran."""
     what = ["files"] if bytes_of(start, "*/**/*.py") != bytes_of(place, "*/**/*.py") else []
-    if bytes_of(start, "db.sqlite3") == bytes_of(place, "db.sqlite3"):
+    files = [bytes_of(one, "db.sqlite3") for one in (start, place)]
+    if on(SQLite=files[0] == files[1], PostgreSQL=False):
         return what
     (history, schema, rows), (recorded, made, left) = database(start), database(place)
     what += ["history"] if history != recorded else []
@@ -78,7 +94,7 @@ changed = done.clone("a model changed, no migration")
 COPIES = "    copies = models.PositiveIntegerField(default=1)\n"
 changed.replace("library/models.py", COPIES, COPIES.replace("=1", "=2"))
 new = done.clone("no database")
-new.run("rm db.sqlite3")
+new.run(NEW)
 
 # %% [markdown] tags=["setup"]
 # Two leaf nodes; a row without a file, with two pending; and a step that has no way back:
@@ -201,14 +217,20 @@ pruned.run("python manage.py migrate library --prune")
 still = pruned.attempt("python manage.py migrate --check")
 left_out = bare.clone("left-out")
 left_out.run("python manage.py migrate --verbosity 0")
-tables = left_out.rows("select name from sqlite_master where name like 'lending%'")
+tables = [name for (name,) in left_out.rows(TABLES) if name.startswith("lending")]
 back = done.clone("back")
 back.run("python manage.py migrate lending 0004 --verbosity 0")
 back.run("python manage.py migrate --verbosity 0")
 returned = back.rows("select count(returned_on) from lending_loan")
 faked = done.clone("faked")
 faked.run("python manage.py migrate library 0003 --fake --verbosity 0")
-faked.run("python manage.py migrate", fails='table "library_genre" already exists')
+faked.run(
+    "python manage.py migrate",
+    fails=on(
+        SQLite='table "library_genre" already exists',
+        PostgreSQL='relation "library_genre" already exists',
+    ),
+)
 
 # %% tags=["check"]
 looked = [what for (typed, _), what in written.items() if "--check" in typed or "--plan" in typed]

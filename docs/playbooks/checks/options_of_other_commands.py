@@ -5,30 +5,39 @@
 #   exits 0 even when `migrate` stops at the file that it wrote. `optimizemigration` rewrites a file
 #   that is applied.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: checks
 # ---
 
 # %% [markdown]
 # Each row is one command, typed after `python manage.py` in a fresh copy of a project. Nobody answers
 # a prompt unless the row says so, as in CI. **Writes** is measured: the files of the project, and what
-# is in the database file, are compared before and after.
+# is in the database file, or in a dump on PostgreSQL, are compared before and after.
 
 # %%
 import re
 from textwrap import shorten
 
-from playbook_kit import Sandbox, table
+from playbook_kit import Sandbox, on, table
 
 COLUMNS = ["you type", "the project", "exit code", "prints", "writes"]
 MODULE = re.compile(r"^django\.[\w.]+\.(?=\w+Error: )")  # a traceback ends with it
 codes, written = {}, {}
 
 
+def database(place):
+    """The bytes of the database file; on PostgreSQL a dump, without its random word."""
+    if on(SQLite=True, PostgreSQL=False):
+        file = place.path / "db.sqlite3"
+        return file.read_bytes() if file.exists() else b""
+    place.run("pg_dump library > dump.sql")
+    return re.sub(r"(?m)^\\(un)?restrict .*", "", (place.path / "dump.sql").read_text())
+
+
 def look(place):
     """All that a command can write."""
     files = {str(file): file.read_bytes() for file in place.path.rglob("*.py")}
-    database = place.path / "db.sqlite3"
-    return {"files": files, "the database": database.read_bytes() if database.exists() else b""}
+    return {"files": files, "the database": database(place)}
 
 
 def row(start, typed, line="", answers=()):
@@ -56,7 +65,7 @@ done = Sandbox("all applied")
 pending = done.clone("two pending")
 pending.run("python manage.py migrate library 0004 --verbosity 0")
 new = done.clone("no database")
-new.run("rm db.sqlite3")
+new.run(on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library"))
 orphan = done.clone("a parent has no file")
 orphan.run("rm library/migrations/0005_longer_titles.py")
 empty = done.clone("0007 is empty")

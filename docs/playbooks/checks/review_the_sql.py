@@ -5,16 +5,20 @@
 #   the SQL, and neither says what Python code does to rows. Before a migration has run, only
 #   `sqlmigrate --backwards` stops where it has no way back.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: checks
 # ---
 
 # %% [markdown]
 # Each row is one new migration. The commands run before it is applied. The last column is what it
-# then did to the table of books: to its columns, to their values, and whether the table was built
-# again. For `--plan` a cell is what the command printed, for `sqlmigrate` the statements that matter.
+# then did to the table of books: to the names of its columns, to their values, and whether the table
+# was built again. For `--plan` a cell is what the command printed, for `sqlmigrate` the statements
+# that matter.
 
 # %%
-from playbook_kit import Sandbox, table
+import re
+
+from playbook_kit import Sandbox, on, table
 
 RUN = "python manage.py migrate --verbosity 0"
 RUN_BACK = "python manage.py migrate library 0006 --verbosity 0"
@@ -25,15 +29,26 @@ STATEMENTS = {
     "DROP COLUMN": "`DROP COLUMN`",
     "RENAME COLUMN": "`RENAME COLUMN`",
     'CREATE INDEX "library_book_isbn"': "`CREATE INDEX`",
+    'ALTER COLUMN "title" TYPE': "`ALTER COLUMN`",
     "-- (no-op)": "`(no-op)`",
     "CANNOT BE WRITTEN AS SQL": "a comment, no SQL",
     "update library_book": "the `update`",
 }
+COLUMNS = on(
+    SQLite="select name from pragma_table_info('library_book')",
+    PostgreSQL="select column_name from information_schema.columns "
+    "where table_name = 'library_book' order by ordinal_position",
+)
+STORED = on(  # where: it changes when the table is built again
+    SQLite="select rootpage from sqlite_master where name = 'library_book'",
+    PostgreSQL="select pg_relation_filenode('library_book') = 'library_book'::regclass",
+)
 
 
 def stopped(output):
     """How a command ended that failed, in the words of the tables."""
-    return f"**stops**: `{output.strip().splitlines()[-1].partition(':')[0].rpartition('.')[2]}`"
+    *_, error = re.findall(r"^[.\w]*?(\w+Error)", output, re.MULTILINE)
+    return f"**stops**: `{error}`"
 
 
 def planned(output):
@@ -50,10 +65,10 @@ def written(output):
 
 
 def books(place):
-    """The columns of the table of books, each with its values, and on which page of the file it is."""
-    names = [name for (name,) in place.rows("select name from pragma_table_info('library_book')")]
+    """The columns of the table of books, each with its values, and where it is stored."""
+    names = [name for (name,) in place.rows(COLUMNS)]
     values = place.rows(f"select {', '.join(names)} from library_book order by id")
-    ((page,),) = place.rows("select rootpage from sqlite_master where name = 'library_book'")
+    ((page,),) = place.rows(STORED)
     return dict(zip(names, zip(*values, strict=True), strict=True)), page
 
 
@@ -157,10 +172,11 @@ table("What it sees of the way back", ["the migration", *COMMANDS, "what was lef
 #
 # - **`showmigrations` is no review.** It gives the same line for each.
 # - **`--plan` names the column, not the harm.** A longer title and a choice give the same line; one
-#   builds the table again, the other does nothing. For `RunPython` it prints the docstring:
-#   what the author meant.
-# - **`sqlmigrate` shows what the database has to do**, on SQLite here. Look for `DROP COLUMN`, for a
-#   table that is built again, and for a missing `BEGIN`: that migration
+#   changes the table, the other does nothing. For `RunPython` it prints the docstring: what the
+#   author meant.
+# - **`sqlmigrate` shows what the database of your settings has to do.** SQLite builds a table again
+#   where PostgreSQL changes one column: read it with the settings of production. Look for
+#   `DROP COLUMN`, for a table that is built again, and for a missing `BEGIN`: that migration
 #   [can stop half-way](../mismatch/half-applied.md).
 # - **Python is read in the file.** `sqlmigrate` prints a comment for it.
 # - **Ask for the way back before it runs.** Then `--plan` says nothing of it, and
@@ -176,12 +192,19 @@ assert {cells[0] for cells in seen.values()} == {"`[ ] 0007_review`"}, "the same
 assert not any("IRREVERSIBLE" in cells[1] for cells in seen.values()), "a plan forward is silent"
 longer, choices = seen["`AlterField`, longer"], seen["`AlterField`, choices"]
 assert longer[1] == choices[1], "one line for two things"
-assert [longer[3], choices[2:]] == ["table built again", ["`(no-op)`", "unchanged"]], (
-    "which are not alike"
+assert choices[2:] == ["`(no-op)`", "unchanged"], "which are not alike"
+REBUILT = ["builds the table again", "table built again"]
+assert longer[2:] == on(SQLite=REBUILT, PostgreSQL=["`ALTER COLUMN`", "unchanged"]), (
+    "one changes the table"
 )
 null, default = seen["`AddField`, null"], seen["`AddField`, default"]
 assert null[1] == default[1], "the plan says the same with and without a default"
-assert [null[2], default[2]] == ["`ADD COLUMN`", "builds the table again"], "the SQL does not"
+assert null[2] == "`ADD COLUMN`", "a column without a default is added"
+assert default[2] == on(SQLite=REBUILT[0], PostgreSQL=null[2]), (
+    "with one, SQLite alone builds the table again, and its SQL says so"
+)
+again = [cells[-1] for cells in (*rows, *back) if REBUILT[1] in cells[-1]]
+assert bool(again) == on(SQLite=True, PostgreSQL=False), "SQLite alone builds a table again"
 rename, apart = seen["`RenameField`"], seen["a rename, as remove and add"]
 assert rename[2:] == ["`RENAME COLUMN`", "values kept in `stock`"], "a rename keeps the values"
 assert "**`copies` lost**" in apart[3], "and remove and add does not"

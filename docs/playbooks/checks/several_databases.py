@@ -5,6 +5,7 @@
 #   name another. What a router refuses is still printed as `OK` and recorded. A `RunPython` that
 #   does not name its database writes into `default`.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: checks
 # ---
 
@@ -18,13 +19,15 @@
 # start again with an empty `archive` where the table says so.
 
 # %%
-from playbook_kit import Sandbox, table
+from playbook_kit import Sandbox, on, table
 
 both = Sandbox("both")
 KEYS = 'DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"\n'
 ROUTED = f'DATABASE_ROUTERS = ["config.routers.Router"]\n{KEYS}'
 MIGRATE = "python manage.py migrate"
 CHECK = "python manage.py migrate --check"
+DUMP = "pg_dump --format custom library_archive > ../archive.dump"
+RESTORE = "pg_restore --dbname library_archive ../archive.dump"
 printed = []
 
 
@@ -40,25 +43,43 @@ def typed(allowed, place, line, meaning):
     return [allowed, f"`{line[17:]}`", str(printed[-1].code), *cells, meaning]
 
 
+def clone(place, name):
+    """A second place, with a copy of both databases: on SQLite the archive is a file of the place."""
+    other = place.clone(name)
+    copies = {place: DUMP, other: f"createdb library_archive && {RESTORE}"}
+    for here, line in on(SQLite={}, PostgreSQL=copies).items():
+        assert here.carry_out(line).code == 0, line
+    return other
+
+
 # %% [markdown] tags=["setup"]
 # A second database, and a script that counts:
 
 # %% tags=["setup"]
-second = 'DATABASES["archive"] = DATABASES["default"] | {"NAME": BASE_DIR / "archive.sqlite3"}\n'
+FILE, SERVER = 'BASE_DIR / "archive.sqlite3"', 'DATABASES["default"]["NAME"] + "_archive"'
+NAME = on(SQLite=FILE, PostgreSQL=SERVER)
+second = f'DATABASES["archive"] = DATABASES["default"] | {{"NAME": {NAME}}}\n'
 both.replace("config/settings.py", KEYS, second + KEYS)
 SCRIPT = """\
-import sqlite3
+import os
 
-TABLES = "select name from sqlite_master where type = 'table' and name != 'sqlite_sequence'"
-for file in ("db.sqlite3", "archive.sqlite3"):
-    found = sqlite3.connect(file).execute
-    names = [name for (name,) in found(TABLES)]
-    rows = {name: found(f"select count(*) from {name}").fetchone()[0] for name in names}
+import django
+from django.db import connections
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+for alias in ("default", "archive"):
+    rows = {}
+    with connections[alias].cursor() as cursor:
+        for name in connections[alias].introspection.table_names(cursor):
+            cursor.execute(f"select count(*) from {name}")
+            rows[name] = cursor.fetchone()[0]
     recorded, genres = rows.get("django_migrations", 0), rows.get("library_genre", 0)
-    print(f"{recorded} recorded, {len(names)} tables, {genres}")
+    print(f"{recorded} recorded, {len(rows)} table{'s' * (len(rows) != 1)}, {genres}")
 """
 both.write("count.py", SCRIPT)
-both.run("rm db.sqlite3")
+NEW = "dropdb library && createdb library && createdb library_archive"
+both.run(on(SQLite="rm db.sqlite3", PostgreSQL=NEW))
 
 # %%
 rows = [
@@ -76,11 +97,11 @@ class Router:
     def allow_migrate(self, db, app_label, model_name=None, **hints):
         return db == "default" or app_label == "library"
 """
-routed = both.clone("routed")
+routed = clone(both, "routed")
 routed.replace("config/settings.py", KEYS, ROUTED)
 routed.write("config/routers.py", ROUTER)
-linked = routed.clone("linked")
-pending = routed.clone("pending")
+linked = clone(routed, "linked")
+pending = clone(routed, "pending")
 linked.replace("config/routers.py", '"library"', '"lending"')
 
 # %%
@@ -91,13 +112,14 @@ sql = routed.run("python manage.py sqlmigrate lending 0001 --database archive")
 plan = routed.run(f"{ARCHIVE} --plan")
 rows.append(typed("`library`, empty `archive`", routed, ARCHIVE, "`OK` 31 times, four tables"))
 routed.replace("config/routers.py", '== "library"', 'in ("library", "lending")')
+KEY = on(SQLite="a key to a table that is not there", PostgreSQL="stops: no table for its key")
 FAKE = "python manage.py migrate lending zero --fake --database archive"
 rows += [
     typed("`library`, `lending`", routed, ARCHIVE, "`No migrations to apply`"),
     typed("`library`, `lending`", routed, GREEN, "green over missing tables"),
     typed("`library`, `lending`", routed, FAKE, "the rows are taken back"),
     typed("`library`, `lending`", routed, FAKE.replace("zero --fake ", ""), "two more tables"),
-    typed("`lending`, empty `archive`", linked, ARCHIVE, "a key to a table that is not there"),
+    typed("`lending`, empty `archive`", linked, ARCHIVE, KEY),
 ]
 columns = ["in `archive`", "what you type", "exit code", "`default`", "`archive`", "what it means"]
 table("Where each command writes", columns, rows)
@@ -108,8 +130,8 @@ table("Where each command writes", columns, rows)
 #   with `--plan` what else it takes back**: rows of apps that depend on this one.
 # - **`sqlmigrate lending 0001 --database archive` tells you before**: each operation that the router
 #   refuses is a `(no-op)`. `migrate --plan` lists it like any other.
-# - **A key across two databases is not refused.** In the last row, `lending_loan` in `archive` points
-#   to `library_book` in `default`. The first loan stops with `no such table`.
+# - **Django does not refuse a key across two databases**, as in the last row. On SQLite the first loan
+#   stops with `no such table`, on PostgreSQL `migrate` with `relation "library_book" does not exist`.
 #
 # ## Which command looks at the second database
 #
@@ -119,16 +141,13 @@ table("Where each command writes", columns, rows)
 # An archive whose history is out of order:
 
 # %% tags=["setup"]
-UNRECORD = (
-    "from django.db import connections; from django.db.migrations.recorder import *; "
-    "MigrationRecorder(connections['archive']).record_unapplied('library', '0005_longer_titles')"
-)
-disordered = both.clone("disordered")
+UNRECORD = "from django.db import connections; from django.db.migrations.recorder import *; MigrationRecorder(connections['archive']).record_unapplied('library', '0005_longer_titles')"
+disordered = clone(both, "disordered")
 disordered.run(f'python manage.py shell --verbosity 0 -c "{UNRECORD}"')
-guarded = disordered.clone("guarded")
+guarded = clone(disordered, "guarded")
 guarded.replace("config/settings.py", KEYS, ROUTED)
 guarded.write("config/routers.py", ROUTER)
-closed = guarded.clone("closed")
+closed = clone(guarded, "closed")
 closed.replace("config/routers.py", ' or app_label == "library"', "")
 
 # %%
@@ -181,18 +200,18 @@ class Migration(migrations.Migration):
     dependencies = [("library", "0006_find_books_by_title")]
     operations = [migrations.RunPython(add_poetry)]
 """
-poetry = both.clone("poetry")
+poetry = clone(both, "poetry")
 poetry.write(POETRY, MIGRATION)
-stops = poetry.clone("stops")
+stops = clone(poetry, "stops")
 stops.replace(POETRY, '(name="Poetry")\n', '(name="Poetry")\n    raise ValueError("no")\n')
-named = poetry.clone("named")
+named = clone(poetry, "named")
 named.replace(POETRY, "objects.", "objects.using(schema_editor.connection.alias).")
-by_app = named.clone("by-app")
+by_app = clone(named, "by-app")
 by_app.replace("config/settings.py", KEYS, ROUTED)
 by_app.write("config/routers.py", ROUTER.replace("library", "lending"))
-by_model = by_app.clone("by-model")
+by_model = clone(by_app, "by-model")
 by_model.replace("config/routers.py", 'app_label == "lending"', 'model_name == "genre"')
-hinted = by_model.clone("hinted")
+hinted = clone(by_model, "hinted")
 hinted.replace(POETRY, "(add_poetry)", '(add_poetry, hints={"model_name": "genre"})')
 
 # %%
@@ -226,10 +245,13 @@ table("Where a RunPython writes", columns, written)
 #   that decides by model refuses them all.
 
 # %% tags=["check"]
-held = [(0, 0)] * 3 + [(31, 16)] + [(31, 5)] * 3 + [(24, 5), (31, 7), (31, 3)]
-assert [cells[4] for cells in rows] == [f"{a} recorded, {b} tables" for a, b in held], "archive"
+held = [(0, 0)] * 3 + [(31, 16)] + [(31, 5)] * 3 + [(24, 5), (31, 7)]
+held.append(on(SQLite=(31, 3), PostgreSQL=(20, 1)))
+archive = [f"{recorded} recorded, {n} table{'s' * (n != 1)}" for recorded, n in held]
+assert [cells[4] for cells in rows] == archive, "archive"
 assert {cells[3] for cells in rows} == {"31 recorded, 16 tables"}, "default has it all, and stays"
-assert [cells[2] for cells in rows] == list("0010000000"), "only a check by name stops"
+codes = [*"001000000", on(SQLite="0", PostgreSQL="1")]
+assert [cells[2] for cells in rows] == codes, "a check by name stops, and on PostgreSQL the key"
 assert printed[4].count("... OK") == 31, "what the router refuses is printed as OK"
 assert "No migrations to apply" in printed[5], "a router that changes its mind changes nothing"
 assert sql.count("-- (no-op)") == 2, "sqlmigrate knows of the router"
@@ -245,6 +267,8 @@ GENRES = [["1 + 0", "2 + 0"], HALF, NAMED, ["0 + 0", "1 + 0"], ["0 + 0", "1 + 0"
 assert [cells[2:4] for cells in written] == GENRES, "name the database, and hint at the model"
 recorded = [count(place)[1][0] for place in (by_app, by_model)]
 assert recorded == ["32 recorded"] * 2, "what the router refused is recorded in archive"
-LOAN = "reader_id=1, book_id=1, lent_on='2026-01-05', due_on='2026-01-19'"
-LEND = f"from lending.models import *; Loan.objects.using('archive').create({LOAN})"
-linked.run(f'python manage.py shell -v 0 -c "{LEND}"', fails="no such table: main.library_book")
+LEND = "from lending.models import *; Loan.objects.using('archive').create(reader_id=1, book_id=1, lent_on='2026-01-05', due_on='2026-01-19')"
+GONE = on(SQLite="no such table: main.library_book", PostgreSQL='"lending_loan" does not exist')
+MISSING = 'relation "library_book" does not exist'
+assert (MISSING in printed[-1]) == on(SQLite=False, PostgreSQL=True), "PostgreSQL refuses the key"
+linked.run(f'python manage.py shell -v 0 -c "{LEND}"', fails=GONE)

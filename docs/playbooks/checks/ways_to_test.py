@@ -5,6 +5,7 @@
 #   you go forward, back, and forward again. A test of the migration needs no copy, but knows only the
 #   rows that its author thought of. One that imports a model passes all, until the model gets a field.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: checks
 # ---
 
@@ -12,7 +13,9 @@
 # One migration turns `Jane Austen` into `Austen, Jane`, and back. Each row plants one fault, each
 # column is a way to test.
 #
-# - **Test suite**: `python manage.py test`, with one ordinary test, which saves an author.
+# - **Test suite**: `python manage.py test --noinput`, with one ordinary test, which saves an author.
+#   (On PostgreSQL a run that could not build its database leaves it, and without `--noinput` the
+#   next one asks whether to delete it.)
 # - **New database**: `migrate` without a database, then the seed.
 # - **Forward on a copy**: `migrate` on a copy of the production database. Then the names are
 #   compared with those that somebody wrote down before.
@@ -24,7 +27,7 @@
 # with one name, and a second Jane Austen.
 
 # %%
-from playbook_kit import Sandbox, table
+from playbook_kit import Sandbox, on, table
 
 PRINT = 'from library.models import Author; print(*Author.objects.order_by("id"), sep=";")'
 NAMES = f"python manage.py shell --verbosity 0 --command '{PRINT}'"
@@ -32,6 +35,14 @@ OLD = "Jane Austen;Mary Shelley;Bram Stoker;Herman Melville;H. G. Wells;Homer;Ja
 NEW = "Austen, Jane;Shelley, Mary;Stoker, Bram;Melville, Herman;Wells, H. G.;Homer;Austen, Jane\n"
 FORWARD = "python manage.py migrate --verbosity 0"
 BACK = "python manage.py migrate library 0006 --verbosity 0"
+NEW_ONE = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
+COPY = on(
+    SQLite="cp db.sqlite3 {}.sqlite3", PostgreSQL="pg_dump --format custom library > {}.dump"
+).format
+PUT_BACK = on(
+    SQLite="cp production.sqlite3 db.sqlite3",
+    PostgreSQL=f"{NEW_ONE} && pg_restore --dbname library production.dump",
+)
 
 
 def fault(place, line, names=""):
@@ -46,11 +57,11 @@ def fault(place, line, names=""):
 
 def found(place):
     """What each way to test finds at this place."""
-    forward = fault(place, f"cp production.sqlite3 db.sqlite3 && {FORWARD}", NEW)
+    forward = fault(place, f"{PUT_BACK} && {FORWARD}", NEW)
     again = forward or fault(place, BACK, OLD) or fault(place, FORWARD, NEW)
-    suite = fault(place, "python manage.py test library.tests")
-    new = fault(place, f"rm db.sqlite3 && {FORWARD} && python manage.py seed")
-    test = fault(place, "python manage.py test library.test_migrations")
+    suite = fault(place, "python manage.py test --noinput library.tests")
+    new = fault(place, f"{NEW_ONE} && {FORWARD} && python manage.py seed")
+    test = fault(place, "python manage.py test --noinput library.test_migrations")
     return [way or "passes" for way in (suite, new, forward, again, test)]
 
 
@@ -61,7 +72,7 @@ def found(place):
 production = Sandbox("production")
 production.rows("insert into library_author (name) values ('Homer'), ('Jane Austen')")
 laptop = Sandbox("laptop")
-laptop.run("cp ../production/db.sqlite3 production.sqlite3")
+production.run(COPY("../laptop/production"))
 
 # %% [markdown] tags=["setup"]
 # The migration, without a fault:
@@ -228,7 +239,7 @@ imports = planted("imports", LOOP, IMPORT + LOOP.replace(HISTORICAL, "Author.obj
 
 # %% tags=["setup"]
 later = imports.clone("later")
-later.run(f"cp production.sqlite3 db.sqlite3 && {FORWARD} && cp db.sqlite3 production.sqlite3")
+later.run(f"{PUT_BACK} && {FORWARD} && {COPY('production')}")
 BORN = AUTHOR + "\n    born = models.IntegerField(null=True)"
 later.replace("library/models.py", AUTHOR, BORN)
 later.run("python manage.py makemigrations library --name author_born --verbosity 0")
@@ -289,3 +300,6 @@ assert [stop[4], twice[4], wrong[4]] == ["passes"] * 3, "a test does not know th
 assert asked == ["**stops**", "**stops**", "passes", "passes", "**stops**"], "the copy has the row"
 assert "from library.models import Author" in listed, "a search finds the import"
 assert nothing == "", "and prints nothing where there is none"
+later.run(
+    "python manage.py test library.tests", fails=on(SQLite="no such column", PostgreSQL="EOF")
+)

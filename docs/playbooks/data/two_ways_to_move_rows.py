@@ -5,6 +5,7 @@
 #   run elsewhere, and five of seven do so without a word. Write the way back, change only what is not
 #   done yet, and use the connection that you are given.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: data
 # ---
 
@@ -19,7 +20,7 @@
 # Which code it can call is on [its twin page](two-ways-to-read-models.md).
 
 # %%
-from playbook_kit import Sandbox, table
+from playbook_kit import Sandbox, on, table
 
 MIGRATE = "python manage.py migrate --verbosity 0"
 BACK = "python manage.py migrate library 0007 --verbosity 0"
@@ -31,7 +32,8 @@ def outcome(wrong, place, *lines, second=None):
     for line in lines:
         output = place.attempt(line)
         if output.code:
-            error, _, says = output.strip().splitlines()[-1].partition(": ")
+            said = [it for it in output.splitlines() if "Error: " in it][-1]
+            error, _, says = said.partition(": ")
             errors[place.name] = says
             return f"**stops**: `{error.rpartition('.')[2]}`"
     count = sum(one.rows(wrong)[0][0] for one in (place, second) if one)
@@ -74,7 +76,10 @@ def backwards(apps, schema_editor):
     books(apps, schema_editor).update(copies=F("copies") - 1)
 """
 NOOP = "forwards, migrations.RunPython.noop"
-SETTINGS = """DATABASES["second"] = dict(DATABASES["default"], NAME=BASE_DIR / "second.sqlite3")
+SECOND = on(
+    SQLite='BASE_DIR / "second.sqlite3"', PostgreSQL='DATABASES["default"]["NAME"] + "_second"'
+)
+SETTINGS = f"""DATABASES["second"] = dict(DATABASES["default"], NAME={SECOND})
 DEFAULT_AUTO_FIELD"""
 
 
@@ -173,8 +178,9 @@ for place, options in ((three_unique, ", unique=True"), (three_plain, "")):
 # %%
 NOT_ADDED = "select count(*) from library_book where copies <> 10 * id + 1"
 NOT_AS_BEFORE = NOT_ADDED.removesuffix(" + 1")
-NOT_FILLED = "select count(*) from library_book where shelf is not 100 * id"
-NOT_KEPT = "select count(*) from library_book where shelf is not iif(id = 1, 7, 100 * id)"
+NOT_FILLED = "select count(*) from library_book where coalesce(shelf, 0) <> 100 * id"
+NOT_KEPT = NOT_FILLED.replace("100 * id", "case when id = 1 then 7 else 100 * id end")
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 SHARED = (
     "select count(*) from library_book b "
     "where exists (select 1 from library_book other where other.code = b.code and other.id <> b.id)"
@@ -182,7 +188,7 @@ SHARED = (
 
 
 def first_day(place, wrong):
-    line = f"rm db.sqlite3 && {MIGRATE}" if wrong is SHARED else MIGRATE
+    line = f"{NEW} && {MIGRATE}" if wrong is SHARED else MIGRATE
     return outcome(wrong, place.clone(f"{place.name}_first_day"), line)
 
 
@@ -211,9 +217,13 @@ def stopped_and_run_again(place):
 def run_on_a_second_database(place):
     two, second = place.clone(f"{place.name}_two"), place.clone(f"{place.name}_second")
     two.replace("config/settings.py", "DEFAULT_AUTO_FIELD", SETTINGS)
-    two.run(f"cp db.sqlite3 second.sqlite3 && {MIGRATE}")
-    there = f"{MIGRATE} --database second && cp second.sqlite3 ../{second.name}/db.sqlite3"
-    return outcome(NOT_ADDED, two, there, second=second)
+    copy, out, back = on(
+        SQLite=("cp db.sqlite3 second.sqlite3", "cp second.sqlite3 ../second", "cp ../second db.sqlite3"),
+        PostgreSQL=("createdb --template library library_second", "pg_dump --format custom library_second > ../second", f"{NEW} && pg_restore --dbname library ../second"),
+    )  # fmt: skip
+    two.run(f"{copy} && {MIGRATE} && {MIGRATE} --database second && {out}")
+    second.run(back)
+    return outcome(NOT_ADDED, two, second=second)
 
 
 def run_where_there_are_books(place):
@@ -252,7 +262,10 @@ assert [row[1] for row in rows] == ["works"] * 7, "each works on the first day"
 assert [row[4] for row in rows] == ["works"] * 7, "and the safe way on all that come"
 late = [row[3] for row in rows]
 assert sum("wrong rows" in cell for cell in late) == 5, "five of seven fail without a word"
-assert errors["step_unique_books"] == "UNIQUE constraint failed: new__library_book.code"
+assert errors["step_unique_books"] == on(
+    SQLite="UNIQUE constraint failed: new__library_book.code",
+    PostgreSQL='could not create unique index "library_book_code_key"',
+), "all books got one code"
 assert "unique" not in made, "makemigrations --noinput does not warn"
 assert late[0] == "**stops**: `IrreversibleError`", "there is no code for the way back"
 assert late[3:5] == ["**wrong rows**: 4", "**wrong rows**: 12"], "four before the fifth, six twice"

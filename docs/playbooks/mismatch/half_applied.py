@@ -7,7 +7,7 @@
 #   - could not create unique index "library_book_isbn"
 #   - column "language" of relation "library_book" already exists
 # cause: >-
-#   The migration failed on your data. With `atomic = False`, or on MySQL and MariaDB, what it did
+#   The migration failed on your data. With `atomic = False`, or on MariaDB, what it did
 #   before that stays, and no row records it. Old data is lost only if that half removed or changed
 #   it.
 # broken: [history-schema]
@@ -106,7 +106,7 @@ atomic.rows("update library_book set isbn = '' where id = 7")
 atomic.run("python manage.py migrate --verbosity 0")
 
 # %% [markdown]
-# - **You are on MySQL or MariaDB**: a half stays, no matter what the file says. (Not run on this page.)
+# - **You are on MariaDB**: [a half stays](../production/no-transactional-ddl.md), no matter what the file says.
 # - **The table is called `new__…`**: read [below](#what-not-to-do) what it is. SQLite alone has it.
 # - **It was `AddIndexConcurrently`**: read [its own page](../production/index-concurrently.md).
 # - **It did not fail before, and is new**: read

@@ -14,6 +14,7 @@
 # safe_in: production
 # applied: "no matter where: those that are pushed stay, those that are not are deleted"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
@@ -35,7 +36,7 @@ ONE_PROCESS = (
     'python manage.py shell --verbosity 0 -c "import time; from lending.models import Reader; '
     'ada = Reader(); time.sleep(0.1); eve = Reader(); print(ada.card_expires == eve.card_expires)"'
 )
-READERS = "select id, name, card_expires from lending_reader order by id"
+READERS = "select id, name, cast(card_expires as varchar(19)) as card_expires from lending_reader order by id"
 
 # %% [markdown]
 # A reader's card is good for a year. The default calls `now()`.

@@ -13,13 +13,15 @@
 # safe_in: production
 # applied: "no matter where: the migrations that exist stay as they are"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
+EMPTY = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 RETURNED = "    returned_on = models.DateField(null=True, blank=True)\n"
 COPIES = "    copies = models.PositiveIntegerField(default=1)\n"
 LOOK = (
@@ -193,7 +195,7 @@ laptop.chain()
 # %%
 laptop.run(GATE)
 install = laptop.clone("new-install")
-install.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+install.run(f"{EMPTY} && python manage.py migrate --verbosity 0")
 now = laptop.rows("select id, lent_on, due_on, returned_on from lending_loan order by id")
 
 # %% [markdown]
@@ -226,7 +228,10 @@ careless.run("git status --short lending")
 careless.run("python manage.py migrate")
 careless.run(
     'python manage.py shell --verbosity 0 -c "from lending.models import Loan; Loan.objects.get(id=1)"',
-    fails="no such column: lending_loan.note",
+    fails=on(
+        SQLite="no such column: lending_loan.note",
+        PostgreSQL="column lending_loan.note does not exist",
+    ),
 )
 
 # %% [markdown]
@@ -234,8 +239,11 @@ careless.run(
 
 # %%
 new = careless.clone("careless-install")
-new.run("rm db.sqlite3")
-new.run("python manage.py migrate lending", fails="duplicate column name: due_on")
+new.run(EMPTY)
+new.run(
+    "python manage.py migrate lending",
+    fails=on(SQLite="duplicate column name: due_on", PostgreSQL='column "due_on" of relation'),
+)
 
 # %% [markdown]
 # The way out: take the old file from Git, then go on at step 2. If the new one is pushed, revert

@@ -73,8 +73,9 @@ laptop.chain("library")
 #   [dropped every column added later](recorded-but-never-ran.md#what-not-to-do) to the tables that it
 #   built again. Do not fake. Restore the backup from before the deploy, then come back.
 # - **No `OK`, or after new ones only**: on SQLite and PostgreSQL the one that stopped changed nothing,
-#   because a migration is one transaction. With `atomic = False`, or on MariaDB (measured there, not
-#   on this page), the half that ran stays: [A migration stopped half-way](half-applied.md).
+#   because a migration is one transaction. With `atomic = False`, or
+#   [on MariaDB](../production/no-transactional-ddl.md), the half that ran stays:
+#   [A migration stopped half-way](half-applied.md).
 # - **The migration that stopped is new here**: did it fail here before? Then it
 #   [stopped half-way](half-applied.md). Did it run here under another number? Then it
 #   [was renumbered](../conflicts/applied-then-rebased.md). Did a branch that you left make the same?

@@ -4,6 +4,7 @@
 #   None of these five commands looks at the schema. Of the eleven ways to be broken below, five pass
 #   all of them without a word. Run one in CI and one on each database, and know what they miss.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: mismatch
 # ---
 

@@ -256,7 +256,7 @@ nothing = second.end()
 
 # %% [markdown]
 # The second has nothing to apply. A plain `migrate` asks for no lock: every deploy must use the command,
-# here for the database `default`. A connection pooler in between is not run here.
+# here for the database `default`. Behind PgBouncer [the lock protects nothing](pgbouncer-between.md).
 #
 # ## Run it yourself
 #

@@ -240,7 +240,7 @@ careless.run(
 # %% [markdown]
 # **No error does not mean no loss.** Here the first field is only made longer, and the new field has
 # a default. SQLite builds the table again, prints `OK`, and resets every row. PostgreSQL refuses
-# here too, and keeps the data. (So does MariaDB; measured there, not on this page.)
+# here too, and keeps the data. ([So does MariaDB](../production/what-sqlite-hides.md).)
 
 # %%
 hasty.replace("library/models.py", FIRST, FIRST.replace("20", "30"))

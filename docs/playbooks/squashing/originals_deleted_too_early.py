@@ -2,6 +2,7 @@
 # title: migrate runs the squash on tables that exist
 # symptoms:
 #   - "table \"lending_reader\" already exists"
+#   - "relation \"lending_reader\" already exists"
 #   - >-
 #     Migration lending.0001_initial is applied before its dependency library.0001_squashed_0006
 #     on database 'default'.
@@ -9,19 +10,24 @@
 #   The originals and `replaces` were deleted before this database recorded the squash. Django takes
 #   the squash for a new migration and runs it. Where it stops, nothing is lost.
 # broken: [files-history, history-schema]
-# data: "untouched: as long as `migrate` stops; where it prints `OK`, columns may be reset"
+# data: "untouched: as long as `migrate` stops; where SQLite prints `OK`, columns may be reset"
 # undo: put the copy of the database back
 # safe_in: production
 # applied: "elsewhere too: the originals; this database has not recorded the squash"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: squashing
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 production = Sandbox("production")
+EXISTS = on(
+    SQLite='table "lending_reader" already exists',
+    PostgreSQL='relation "lending_reader" already exists',
+)
 LIBRARY = ["0001_initial", "0002_book_isbn", "0003_book_copies"]
 LIBRARY += ["0004_genre", "0005_longer_titles", "0006_find_books_by_title"]
 LENDING = ["0001_initial", "0002_loan_due_on", "0003_fill_due_on", "0004_due_on_required"]
@@ -65,7 +71,7 @@ loans = production.rows("select id, lent_on, due_on, returned_on from lending_lo
 behind = production.clone("behind")
 behind.run("python manage.py migrate lending 0004 --verbosity 0")
 production.run("git pull --quiet --no-rebase --tags")
-production.run("python manage.py migrate", fails='table "lending_reader" already exists')
+production.run("python manage.py migrate", fails=EXISTS)
 
 # %% tags=["before"]
 production.chain("lending")
@@ -73,7 +79,7 @@ production.chain("lending")
 # %% [markdown]
 # ## Is this your case?
 #
-# **Do not run `migrate` again to look**: a squash that creates no table
+# **Do not run `migrate` again to look**: on SQLite, a squash that creates no table
 # [does not stop](#what-not-to-do). `showmigrations` lists this squash as not applied, and as any other
 # migration: one that has `replaces` would say `(7 squashed migrations)`. The history has the originals.
 
@@ -87,7 +93,7 @@ production.rows("select name from django_migrations where app = 'lending' order 
 #   [migrate asks for makemigrations, which finds nothing](squash-applied-in-part.md).
 # - **The history has no row of the app**: read
 #   [migrate stops: the table already exists](../mismatch/table-already-exists.md).
-# - **`migrate` printed `OK`**, and the squash creates no table: columns may have been
+# - **`migrate` printed `OK`**, and the squash creates no table: on SQLite, columns may have been
 #   [reset](#what-not-to-do). Put your backup back, then do as below.
 #
 # ## Fix it
@@ -95,7 +101,12 @@ production.rows("select name from django_migrations where app = 'lending' order 
 # Copy the database.
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # Go to a commit that has the squash, `replaces` and the originals. There Django knows what the rows
@@ -154,8 +165,12 @@ now = production.rows("select id, lent_on, due_on, returned_on from lending_loan
 
 # %%
 undone = production.clone("undone")
-undone.run("cp ../before.sqlite3 db.sqlite3")
-undone.run("python manage.py migrate", fails='table "lending_reader" already exists')
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ## What not to do
@@ -173,7 +188,7 @@ careless.chain("lending")
 # %% [markdown]
 # **Do not count on a message.** Here is a squash of `0004` to `0007`, without its originals and
 # without `replaces`. It creates no table. On SQLite, `migrate` builds the table again, prints `OK`,
-# and no book has ever been returned:
+# and no book has ever been returned. PostgreSQL refuses the column and keeps the dates:
 
 # %%
 middle.run(
@@ -182,9 +197,11 @@ middle.run(
 )
 middle.run("rm lending/migrations/0004_due_on_required.py lending/migrations/000[567]_*.py")
 middle.replace("lending/migrations/0004_squashed_0007.py", replaces("lending", LENDING[3:]), "")
-middle.rows("select count(*) from lending_loan where returned_on is not null")
-middle.run("python manage.py migrate")
-lost = middle.rows("select count(*) from lending_loan where returned_on is not null")
+returned = middle.rows(
+    "select count(*) as returned from lending_loan where returned_on is not null"
+)
+middle.run("python manage.py migrate", fails=on(SQLite=None, PostgreSQL='column "returned_on" of'))
+left = middle.rows("select count(*) as returned from lending_loan where returned_on is not null")
 
 # %% [markdown]
 # ## Why it happens
@@ -213,13 +230,15 @@ lost = middle.rows("select count(*) from lending_loan where returned_on is not n
 
 # %% tags=["check"]
 assert now == loans, "no loan was changed"
+undone.run("python manage.py migrate", fails=EXISTS)
 assert "squashed" not in plan, "release 1 does not run the squash"
 assert "[X] 0001_squashed_0007 (7 squashed migrations)" in recorded, "release 1 records the squash"
 assert production.run("git branch --show-current") == "main\n", "production is on the new release"
 names = production.rows("select name from django_migrations where app = 'lending'")
 assert names == [("0001_squashed_0007",)], "only the squash is left in the history"
 assert careless.chain().broken == ["files-history", "history-schema"], "a column is missing"
-assert lost == [(0,)], "every date of return was reset"
+assert returned == [(2,)], "books were returned"
+assert left == on(SQLite=[(0,)], PostgreSQL=returned), "on SQLite every date of return was reset"
 branch.run(
     'git diff --exit-code -G "replaces = " --diff-filter=M --name-only origin/main...'
     ' -- "*/migrations/*"',

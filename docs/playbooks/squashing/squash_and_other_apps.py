@@ -16,13 +16,15 @@
 # safe_in: production
 # applied: "elsewhere too: the originals, the squash, and the migrations that name an original"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: squashing
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
+EMPTY = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 production = Sandbox("production")
 colleague = Sandbox("colleague")
 behind = Sandbox("behind")
@@ -140,7 +142,7 @@ laptop.replace("lending/migrations/0001_initial.py", "0003_book_copies", "0001_s
 
 # %%
 install = laptop.clone("new-install")
-install.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+install.run(f"{EMPTY} && python manage.py migrate --verbosity 0")
 
 # %% tags=["fix"]
 laptop.run("git commit --quiet --all --message 'Name the squash' && git push --quiet")
@@ -218,8 +220,9 @@ careless.replace(
     "lending/migrations/0001_initial.py", '        ("library", "0003_book_copies"),\n', ""
 )
 careless.run("python manage.py migrate --verbosity 0")
+careless.run(EMPTY)
 careless.run(
-    "rm db.sqlite3 && python manage.py migrate --verbosity 0",
+    "python manage.py migrate --verbosity 0",
     fails="Related model 'library.book' cannot be resolved",
 )
 

@@ -2,6 +2,7 @@
 # title: migrate asks for makemigrations, which finds nothing
 # symptoms:
 #   - "no such column: lending_loan.returned_on"
+#   - column lending_loan.returned_on does not exist
 #   - >-
 #     Your models in app(s): 'lending' have changes that are not yet reflected in a migration,
 #     and so won't be applied.
@@ -15,11 +16,12 @@
 # safe_in: production
 # applied: "elsewhere too: on this database some of the originals, not all"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: squashing
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 production = Sandbox("production")
@@ -27,6 +29,11 @@ READ = (
     'python manage.py shell --verbosity 0 -c "from lending.models import Loan; '
     'print(Loan.objects.count(), Loan.objects.first())"'
 )
+NO_COLUMN = on(
+    SQLite="no such column: lending_loan.returned_on",
+    PostgreSQL="column lending_loan.returned_on does not exist",
+)
+TWICE = on(SQLite="UNIQUE constraint failed", PostgreSQL="could not create unique index")
 SAME_ADDRESS = "insert into lending_reader (name, email) values ('Eve', 'ada@example.org')"
 
 # %% [markdown]
@@ -80,7 +87,7 @@ production.run("python manage.py makemigrations --check --noinput")
 # The code needs a column that is not there:
 
 # %%
-production.run(READ, fails="no such column: lending_loan.returned_on")
+production.run(READ, fails=NO_COLUMN)
 
 # %% [markdown]
 # `showmigrations` leaves the squash out, and no command can reach it. The history has one of the
@@ -106,7 +113,7 @@ finished = waiting.run("python manage.py showmigrations lending")
 #   [squash a long history in two releases](squash-in-two-releases.md).
 # - **`migrate` stops with two leaf nodes, and `makemigrations --merge` says that there are none:**
 #   a migration after the squash lost its parent. Do not merge. The fix is the same.
-# - **`table … already exists`, or `is applied before its dependency`:** `replaces` is gone too.
+# - **`… already exists`, or `is applied before its dependency`:** `replaces` is gone too.
 #   Read [migrate runs the squash on tables that exist](originals-deleted-too-early.md).
 # - **You do not know which databases are behind:** bring the originals back on `main`, as
 #   [squash a long history in two releases](squash-in-two-releases.md) does. Then each database goes
@@ -117,7 +124,12 @@ finished = waiting.run("python manage.py showmigrations lending")
 # Copy the database.
 
 # %% tags=["fix"]
-production.run("cp db.sqlite3 ../before.sqlite3")
+production.run(
+    on(
+        SQLite="cp db.sqlite3 ../before.sqlite3",
+        PostgreSQL="pg_dump --format custom library > ../before.dump",
+    )
+)
 
 # %% [markdown]
 # Find the commit that deleted the originals. The commit before it still has them. Whether it has
@@ -145,14 +157,15 @@ plan = production.run("python manage.py migrate lending --plan")
 applied = production.run("python manage.py migrate lending")
 
 # %% [markdown]
-# **Does it stop at `UNIQUE constraint failed`? Mend the rows, then run it again.** Such rows came in
-# while the rule was missing. On SQLite the migration that stopped has changed nothing.
+# **Does it stop at `UNIQUE constraint failed`, or `could not create unique index`? Mend the rows, then
+# run it again.** Such rows came in while the rule was missing. The migration that stopped has changed
+# nothing, on SQLite and on PostgreSQL.
 
 # %%
 twice = careless.clone("twice")
 twice.rows(SAME_ADDRESS)
 twice.run("git switch --quiet --detach release-1")
-twice.run("python manage.py migrate lending", fails="UNIQUE constraint failed")
+twice.run("python manage.py migrate lending --verbosity 0", fails=TWICE)
 twice.rows("update lending_reader set email = 'eve@example.org' where name = 'Eve'")
 twice.run("python manage.py migrate lending")
 
@@ -182,8 +195,12 @@ now = production.rows("select id, lent_on, due_on from lending_loan order by id"
 
 # %%
 undone = production.clone("undone")
-undone.run("cp ../before.sqlite3 db.sqlite3")
-undone.run(READ, fails="no such column: lending_loan.returned_on")
+undone.run(
+    on(
+        SQLite="cp ../before.sqlite3 db.sqlite3",
+        PostgreSQL="dropdb library && createdb library && pg_restore --dbname library ../before.dump",
+    )
+)
 
 # %% [markdown]
 # ## What not to do
@@ -195,7 +212,6 @@ undone.run(READ, fails="no such column: lending_loan.returned_on")
 # %%
 careless.run("git switch --quiet --detach release-1 && python manage.py migrate lending --fake")
 careless.run("git switch --quiet main && python manage.py migrate lending")
-careless.run(READ, fails="no such column: lending_loan.returned_on")
 careless.chain("lending")
 
 # %% [markdown]
@@ -231,6 +247,8 @@ assert "[X] 0004_squashed_0007" in finished, "a database that gets release 1 rec
 assert production.run("git branch --show-current") == "main\n", "production is on the new release"
 assert all(place.chain().whole for place in (waiting, twice)), "the other ways are whole too"
 assert careless.chain().broken == ["history-schema"], "the wrong fix hides the cause"
+for place in (careless, undone):
+    place.run(READ, fails=NO_COLUMN)
 line = r"python manage.py showmigrations lending | grep '\[X\] 0004_squashed_0007'"
 production.run(line)
 undone.run(line, fails="")

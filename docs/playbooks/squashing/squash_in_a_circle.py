@@ -15,13 +15,15 @@
 # safe_in: production
 # applied: "elsewhere too: the originals; the squash runs nowhere"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: squashing
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
+EMPTY = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 SQUASH = "library/migrations/0001_squashed_0007.py"
 
 # %% [markdown]
@@ -109,7 +111,8 @@ laptop.run(
 
 # %%
 install = laptop.clone("new-install")
-install.run("rm db.sqlite3 && python manage.py migrate library")
+install.run(EMPTY)
+install.run("python manage.py migrate library")
 
 # %% [markdown]
 # Is there work in the first squash that you want to keep, such as functions that you copied into it?
@@ -183,8 +186,9 @@ careless.replace(
 )
 careless.run("python manage.py migrate")
 careless.run("python manage.py makemigrations --check --noinput")
+careless.run(EMPTY)
 careless.run(
-    "rm db.sqlite3 && python manage.py migrate library",
+    "python manage.py migrate library",
     fails="Related model 'library.book' cannot be resolved",
 )
 
@@ -221,12 +225,19 @@ recorded = production.rows("select name from django_migrations where app = 'libr
 assert ("0001_squashed_0006",) in recorded, "production recorded the squash"
 assert undone.chain().whole, "the way back is whole"
 assert by_hand.chain().whole, "so is the split by hand"
-by_hand.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+by_hand.run(f"{EMPTY} && python manage.py migrate --verbosity 0")
 install.run("python manage.py migrate --verbosity 0")
-schema = """
+schema = on(
+    SQLite="""
     select m.name, c.name, c.type, c."notnull" from sqlite_master m
     left join pragma_table_info(m.name) c where m.name like 'l%' order by m.name, c.name
-"""
+""",
+    PostgreSQL="""
+    select table_name, column_name, data_type, character_maximum_length, is_nullable
+    from information_schema.columns where table_name like 'l%' union
+    select tablename, indexname, indexdef, 0, '' from pg_indexes where tablename like 'l%' order by 1, 2
+""",
+)
 for place in (install, by_hand):
     assert place.rows(schema) == production.rows(schema), "a new install has the same schema"
 
@@ -248,5 +259,5 @@ later.replace(
 )
 later.run("python manage.py makemigrations library --name book_shelf --verbosity 0")
 later.run("python manage.py squashmigrations library 0007 0008 --noinput --verbosity 0")
-later.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+later.run(f"{EMPTY} && python manage.py migrate --verbosity 0")
 assert later.chain().whole, "two pieces, no circle"

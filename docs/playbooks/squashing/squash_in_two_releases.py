@@ -19,14 +19,16 @@
 # safe_in: production
 # applied: elsewhere too
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: squashing
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 production = Sandbox("production")
+EMPTY = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 
 # %% [markdown]
 # Production is a few weeks behind: of the six migrations of `library` it has applied three.
@@ -73,10 +75,8 @@ production.run("python manage.py makemigrations --check --noinput", fails="befor
 
 # %%
 install_0 = laptop.clone("new-install")
-install_0.run(
-    "rm db.sqlite3 && python manage.py migrate --verbosity 0"
-    " && python manage.py showmigrations library"
-)
+install_0.run(f"{EMPTY} && python manage.py migrate --verbosity 0")
+install_0.run("python manage.py showmigrations library")
 
 # %% [markdown]
 # - **The commit is not pushed:** no other database has met it. Take it back, go to “Release 1”.
@@ -131,7 +131,8 @@ laptop.run("python manage.py makemigrations --check --noinput")
 
 # %%
 install_1 = laptop.clone("new-install-1")
-install_1.run("rm db.sqlite3 && python manage.py migrate library | grep Applying")
+install_1.run(EMPTY)
+install_1.run("python manage.py migrate library | grep Applying")
 
 # %% [markdown]
 # Ship it. On production, `[-]` says that all the originals are applied. `migrate` changes no
@@ -218,7 +219,7 @@ production.chain()
 
 # %%
 install_2 = laptop.clone("new-install-2")
-install_2.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+install_2.run(f"{EMPTY} && python manage.py migrate --verbosity 0")
 
 # %% [markdown]
 # A backup from before release 1 passes through the tag, then goes on to `main`.
@@ -306,10 +307,17 @@ recorded = production.rows("select name from django_migrations where app = 'libr
 assert recorded == [("0001_squashed_0006",)], "only the squash is left in the history"
 
 # %% tags=["check"]
-schema = """
+schema = on(
+    SQLite="""
     select m.name, c.name, c.type, c."notnull" from sqlite_master m
     left join pragma_table_info(m.name) c where m.name like 'library%' order by m.name, c.name
-"""
+""",
+    PostgreSQL="""
+    select table_name, column_name, data_type, character_maximum_length, is_nullable
+    from information_schema.columns where table_name like 'library%' union
+    select tablename, indexname, indexdef, 0, '' from pg_indexes where tablename like 'library%' order by 1, 2
+""",
+)
 for place in (install_0, install_1, install_2, backup):
     assert place.rows(schema) == production.rows(schema), f"{place.name} has the same schema"
 for chain in (place.chain() for place in (install_0, install_2, backup, undone, undone_2)):

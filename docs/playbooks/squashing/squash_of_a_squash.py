@@ -14,14 +14,16 @@
 # safe_in: production
 # applied: "elsewhere too: the first squash, and the migrations after it"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: squashing
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
 behind = Sandbox("behind")
+EMPTY = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 FIRST = "library/migrations/0001_squashed_0006.py"
 SECOND = "library/migrations/0001_squashed_0008.py"
 SQUASHMIGRATIONS = (
@@ -137,7 +139,8 @@ laptop.run(SQUASHMIGRATIONS)
 
 # %%
 install = laptop.clone("new-install")
-install.run("rm db.sqlite3 && python manage.py migrate library")
+install.run(EMPTY)
+install.run("python manage.py migrate library")
 
 # %% tags=["fix"]
 laptop.run("git add . && git commit --quiet --message 'Second squash' && git push --quiet")
@@ -215,8 +218,8 @@ trick.run(
 trick.replace(SECOND, "('library', '0001_squashed_0006')", ORIGINALS)
 trick.run("python manage.py migrate && python manage.py makemigrations --check --noinput")
 trick.run(
-    "rm db.sqlite3 && python manage.py migrate library",
-    fails='table "library_author" already exists',
+    f"{EMPTY} && python manage.py migrate library",
+    fails=on(SQLite="table", PostgreSQL="relation") + ' "library_author" already exists',
 )
 
 # %% [markdown]
@@ -265,5 +268,5 @@ assert all(place.chain().whole for place in (install, undone, undone_2, beside, 
 # %% tags=["check"]
 # The other two ways, on an empty database.
 for place in (beside, again):
-    place.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+    place.run(f"{EMPTY} && python manage.py migrate --verbosity 0")
     assert place.chain().whole, "a new install is whole too"

@@ -4,6 +4,7 @@
 #   Squash where a database has to live on. Reset where none has to. If neither the number of files
 #   nor the time of a new install hurts anyone, leave the files alone.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: squashing
 # ---
 
@@ -18,7 +19,7 @@
 # afterwards. The last two rows start without a database.
 
 # %%
-from playbook_kit import Sandbox, table
+from playbook_kit import Sandbox, on, table
 
 SQUASH = "python manage.py squashmigrations library 0001 0006 --noinput"
 SQUASH_LENDING = "python manage.py squashmigrations lending 0001 0007 --noinput"
@@ -32,6 +33,7 @@ RESET = (
     "python manage.py makemigrations library lending",
 )
 MIGRATE = "python manage.py migrate"
+EMPTY = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 
 
 def outcome(place, *lines):
@@ -61,7 +63,7 @@ behind.run("python manage.py migrate library 0004 --verbosity 0")
 
 # %% tags=["setup"]
 new = healthy.clone("new")
-new.run("rm db.sqlite3")
+new.run(EMPTY)
 
 # %% [markdown] tags=["setup"]
 # A branch that is not merged yet, with a migration on top of the last one:
@@ -84,7 +86,7 @@ circle.replace(
     '    kept_for = models.ForeignKey("lending.Reader", models.SET_NULL, null=True)\n',
 )
 circle.run("python manage.py makemigrations library --name kept_for --verbosity 0")
-circle.run("rm db.sqlite3")
+circle.run(EMPTY)
 
 # %%
 SQUASH_CIRCLE = "python manage.py squashmigrations library 0001 0007 --noinput"

@@ -14,13 +14,15 @@
 # safe_in: production
 # applied: "elsewhere too: the originals; the squash runs nowhere"
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: squashing
 # ---
 
 # %%
-from playbook_kit import Sandbox
+from playbook_kit import Sandbox, on
 
 laptop = Sandbox("laptop")
+EMPTY = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 SQUASH = "lending/migrations/0001_squashed_0008.py"
 SQUASHMIGRATIONS = (
     "python manage.py squashmigrations lending 0001 0008 --squashed-name squashed_0008 --noinput"
@@ -151,7 +153,7 @@ laptop.replace(SQUASH, "lending.migrations.0008_house_reader.house_reader", "hou
 
 # %%
 install = laptop.clone("new-install")
-install.run("rm db.sqlite3 && python manage.py migrate lending --verbosity 0")
+install.run(f"{EMPTY} && python manage.py migrate lending --verbosity 0")
 installed = install.rows("select name, email from lending_reader")
 
 # %% [markdown]
@@ -200,7 +202,7 @@ undone.run("python manage.py migrate lending --prune")
 # %%
 careless.replace("lending/migrations/0008_house_reader.py", ".noop)", ".noop, elidable=True)")
 careless.run(f"rm {SQUASH} && {SQUASHMIGRATIONS} --verbosity 0")
-careless.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+careless.run(f"{EMPTY} && python manage.py migrate --verbosity 0")
 careless.run("python manage.py makemigrations --check --noinput")
 missing = careless.rows("select name, email from lending_reader")
 
@@ -232,10 +234,8 @@ borrowed.run(
 alone = laptop.clone("alone")
 alone.replace(SQUASH, 'HOUSE = "house@example.org"\n\n\n', "")
 alone.run("python manage.py migrate --verbosity 0")
-alone.run(
-    "rm db.sqlite3 && python manage.py migrate lending",
-    fails="NameError: name 'HOUSE' is not defined",
-)
+alone.run(EMPTY)
+alone.run("python manage.py migrate lending", fails="NameError: name 'HOUSE' is not defined")
 
 # %% [markdown]
 # ## Why it happens
