@@ -106,7 +106,7 @@ def comparison(request: pytest.FixtureRequest, outcomes: dict[str, Result | Fail
 
 def test_a_comparison_starts_with_its_answer_and_shows_its_tables(comparison: Result) -> None:
     text = pages.page(comparison)
-    assert text.index(f"**{comparison.header.answer}**") < text.index("\n| ")
+    assert text.index(f"**{comparison.header.answer}**") < without_tabs(text).index("\n| ")
     for shown in comparison.shown("table"):
         for row in (shown["columns"], *shown["rows"]):
             assert f"| {' | '.join(row)} |" in text

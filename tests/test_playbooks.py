@@ -33,7 +33,7 @@ from playbook_kit.versions import versions
 
 SITE = Site(REPOSITORY)
 NAMES = [playbook.name for playbook in PLAYBOOKS]
-TEXT_MODULES = {"functools", "re", "textwrap"}
+TEXT_MODULES = {"functools", "json", "re", "textwrap"}
 LEAVING_OUT = Path(__file__).with_name("leaving_out.py")
 
 
@@ -68,8 +68,10 @@ def test_a_command_that_failed_was_expected_to(
     source = path.read_text()
     failed = [shown for shown in result_of(name, outcomes).shown("command") if shown["code"]]
     compares = result_of(name, outcomes).header.answer
+    # `run` itself stops at a failure that `fails=` does not expect, also in a loop.
     assert ("attempt(" in source) == bool(compares)
-    assert compares or len(failed) <= source.count("fails=")
+    assert compares or "carry_out(" not in source
+    assert compares or not failed or "fails=" in source
 
 
 @pytest.fixture(scope="session")

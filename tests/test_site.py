@@ -174,13 +174,13 @@ def search_box(browser: Browser, address: str) -> Iterator[Page]:
 def test_the_search_finds_each_error_text_pasted_whole(
     search_box: Page, playbook: Playbook
 ) -> None:
-    """Among the first five, and of those before it two at most do not print the very same text."""
+    """Among the first five, and of those before it three at most do not print the very same text."""
     for symptom in playbook.symptoms:
         results = results_of(search_box, symptom)
         assert playbook.page in results[:5], f"{symptom!r} finds {results}, not {playbook.page}"
         before = results[: results.index(playbook.page)]
         others = [page for page in before if not prints(page, symptom)]
-        assert len(others) <= 2, f"{symptom!r} finds {others} before {playbook.page}"
+        assert len(others) <= 3, f"{symptom!r} finds {others} before {playbook.page}"
 
 
 def prints(page: str, text: str) -> bool:
@@ -194,7 +194,8 @@ def test_a_playbook_page_needs_no_script(still: Page, site: Path, playbook: Play
     still.goto(playbook.page)
     first = ".scrolls table" if playbook.compares else ".short-version code"
     quoted = [text.strip() for text in still.locator(".symptoms code").all_inner_texts()]
-    assert quoted == [text.strip() for text in playbook.symptoms]
+    # In tabs, what all databases say may stand in each.
+    assert set(quoted) == {text.strip() for text in playbook.symptoms}
     assert still.locator(first).first.inner_text().strip()
     for name in (playbook.source.name, f"{playbook.source.stem}.ipynb"):
         assert still.locator(f"a[href$='/{name}']").first.is_visible(), f"no link to {name}"

@@ -32,7 +32,7 @@ def test_what_is_the_same_stands_once() -> None:
 
 def test_what_differs_stands_in_a_tab_for_each_database() -> None:
     text = tabbed({"SQLite": "one\n\ntwo", "PostgreSQL": ""})
-    assert text == '=== "SQLite"\n\n    one\n\n    two\n\n=== "PostgreSQL"\n\n    Nothing.'
+    assert text == '===! "SQLite"\n\n    one\n\n    two\n\n=== "PostgreSQL"\n\n    Nothing.'
 
 
 def test_only_the_blocks_of_a_cell_that_differ_are_in_tabs() -> None:

@@ -20,10 +20,12 @@ def tabbed(parts: dict[str, str]) -> str:
     first, *others = parts.values()
     if all(other == first for other in others):
         return first
-    return "\n\n".join(
+    tabs = [
         f'=== "{name}"\n\n{textwrap.indent(text or "Nothing.", "    ")}'
         for name, text in parts.items()
-    )
+    ]
+    # The exclamation mark begins a new set: two that follow each other would be one.
+    return "\n\n".join(tabs).replace("===", "===!", 1)
 
 
 def blocks(cell: Cell, first: str, kinds: Iterable[str] = (), but: Iterable[str] = ()) -> list[str]:
