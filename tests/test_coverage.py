@@ -8,6 +8,7 @@ import inspect
 import re
 
 import pytest
+from conftest import EVERY
 from django.db.migrations import exceptions
 from playbook_kit.execution import Failure
 from playbook_kit.results import Result
@@ -91,3 +92,9 @@ def test_exemptions_name_what_there_is_and_why() -> None:
     assert set(ERRORS_EXEMPT) <= {f"{command}: {error}" for command, error in ERRORS}
     assert all(len(why) > 20 for why in (EXCEPTIONS_EXEMPT | ERRORS_EXEMPT).values())
     assert len(ERRORS) >= 20
+
+
+def test_each_playbook_runs_on_a_server_of_databases() -> None:
+    """SQLite hides what a server refuses: none is run on SQLite alone."""
+    alone = [one.name for one in EVERY if one.header().every_database == ("SQLite",)]
+    assert alone == []

@@ -5,6 +5,7 @@
 #   constraint and a left-over permission stop `migrate` after an upgrade; a new many-to-many target
 #   drops its links. The table of all three versions is in the reference.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: checks
 # ---
 
@@ -16,8 +17,9 @@
 # - **kept** or **lost**: whether what you wrote in an old file stands in the new one.
 
 # %%
-from playbook_kit import Sandbox, table
+from playbook_kit import Sandbox, on, table
 
+NEW = on(SQLite="rm db.sqlite3", PostgreSQL="dropdb library && createdb library")
 CHECK = "python manage.py makemigrations --check --noinput"
 SQUASH = "python manage.py squashmigrations library 0001 0007 --squashed-name all --noinput"
 COPIES = "    copies = models"
@@ -27,8 +29,8 @@ django = healthy.run("python manage.py version").strip()
 
 def ended(output):
     """How a command ended, in the words of the table."""
-    error = output.strip().splitlines()[-1].partition(":")[0].rpartition(".")[2] if output else ""
-    return f"**stops**: `{error}`" if output.code else "works"
+    said = [line.partition(":")[0] for line in output.splitlines() if "Error: " in line]
+    return f"**stops**: `{said[-1].rpartition('.')[2]}`" if output.code else "works"
 
 
 def kept(place, file, words):
@@ -130,7 +132,13 @@ FAILS = "operations = [migrations.RunSQL('no such statement')"
 squashed.replace("library/migrations/0002_fails.py", "operations = [", FAILS)
 new = squashed.clone("new")
 unreachable = healthy.clone("unreachable")
-unreachable.replace("config/settings.py", "db.sqlite3", "no/db.sqlite3")
+unreachable.replace(
+    "config/settings.py",
+    *on(
+        SQLite=("db.sqlite3", "no/db.sqlite3"),
+        PostgreSQL=("DEFAULT_AUTO", 'DATABASES["default"]["NAME"] += "_not_there"\nDEFAULT_AUTO'),
+    ),
+)
 
 # %% [markdown]
 # ## Models and old files
@@ -152,9 +160,10 @@ settings = ended(healthy.attempt('python manage.py shell -c "print(settings.DEBU
 updated.run("python manage.py makemigrations library --update --noinput")
 atomic = kept(updated, "0007_*.py", "atomic = False")
 unseen = "stops" if ghost.attempt("python manage.py migrate --check").code else "passes over it"
-again.run("python manage.py migrate library 0003")
+once_more = ended(again.attempt("python manage.py migrate library 0003"))
 copies = again.rows("select distinct copies from library_book")
-reset = "works, values lost" if copies == [(1,)] else "works, values kept"
+reset = f"{once_more}, values {'lost' if copies == [(1,)] else 'kept'}"
+HERE = on(SQLite="SQLite", PostgreSQL="PostgreSQL")
 rows = [
     ["`CheckConstraint(check=…)` in an old file", old_file],
     ["`AutoField` keys, and no `DEFAULT_AUTO_FIELD`", f"{change}, {warning}"],
@@ -164,7 +173,7 @@ rows = [
     ["`settings` in `shell`, not imported", settings],
     ["`atomic = False` after `makemigrations --update`", atomic],
     ["`migrate --check`, [a row without a file](../mismatch/ghost-migration.md)", unseen],
-    ["SQLite: [`AddField` again](../mismatch/schema-changed-by-hand.md#what-not-to-do)", reset],
+    [f"{HERE}: [`AddField` again](../mismatch/schema-changed-by-hand.md#what-not-to-do)", reset],
 ]
 table("Models and old files", ["what is tried", "what came"], rows)
 
@@ -174,8 +183,8 @@ table("Models and old files", ["what is tried", "what came"], rows)
 # %%
 twice = squashed.attempt("python manage.py squashmigrations library 0001_base 0002_fails --noinput")
 nothing = unreachable.attempt("python manage.py squashmigrations library 0001 0006 --noinput")
-inside = named.attempt("rm db.sqlite3 && python manage.py migrate library 0003")
-new.run("rm db.sqlite3 && python manage.py migrate library", fails="syntax error")
+inside = named.attempt(f"{NEW} && python manage.py migrate library 0003")
+new.run(f"{NEW} && python manage.py migrate library", fails="syntax error")
 row = new.rows("select count(*) from django_migrations where name = '0001_base'")[0][0]
 whole.run(f"{SQUASH} --no-optimize")
 elidable = kept(whole, "0001_all.py", "elidable=True")
@@ -213,7 +222,7 @@ keys.replace("config/settings.py", "WITHOUT_IT", "DEFAULT_AUTO_FIELD")
 keys.run(CHECK)
 left_over.rows("delete from auth_permission where codename = 'add_kind'")
 left_over.run("python manage.py migrate --verbosity 0")
-constraint.run("rm db.sqlite3 && python manage.py migrate --verbosity 0")
+constraint.run(f"{NEW} && python manage.py migrate --verbosity 0")
 constraint.run(CHECK)
 install = constraint.chain()
 
@@ -228,7 +237,14 @@ KNOWN = [  # what came before a version, the version, and what comes since
     (STOPS("NameError"), "6.0", "works"),
     ("lost", "6.0", "kept"),
     ("passes over it", "6.0", "passes over it"),
-    ("works, values lost", "6.0", "works, values lost"),
+    on(
+        SQLite=("works, values lost", "6.0", "works, values lost"),
+        PostgreSQL=(
+            f"{STOPS('ProgrammingError')}, values kept",
+            "6.0",
+            f"{STOPS('ProgrammingError')}, values kept",
+        ),
+    ),
     (STOPS("CommandError"), "6.0", "works"),
     (STOPS("OperationalError"), "6.0", "works"),
     (STOPS("NodeNotFoundError"), "6.0", "works"),

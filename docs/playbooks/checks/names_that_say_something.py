@@ -5,6 +5,7 @@
 #   Commands find a migration by the beginning of its name. Django's own names say which field
 #   changes, and never why.
 # databases: [SQLite]
+# again_on: [PostgreSQL]
 # group: checks
 # ---
 
@@ -14,7 +15,7 @@
 # Each row is a change in `library`, and the name that `makemigrations` gives to its migration.
 
 # %%
-from playbook_kit import Sandbox, table
+from playbook_kit import Sandbox, on, table
 
 laptop = Sandbox("laptop")
 MAKE = "python manage.py makemigrations library"
@@ -151,13 +152,14 @@ for genre in Genre.objects.all():
         genre.save()"""
 fork.write("add.txt", MIGRATION % 'Genre.objects.create(name="Unsorted")')
 fork.write("capitals.txt", MIGRATION % CAPITALS)
-fork.run("rm db.sqlite3")
+NEW = on(SQLite="rm -f db.sqlite3", PostgreSQL="dropdb library && createdb library")
+fork.run(NEW)
 
 
 # %%
 def genres(place, *targets):
     """The genres of a new database that is migrated to each of these targets, and then to all."""
-    place.run("rm -f db.sqlite3 && python manage.py migrate library 0006 --verbosity 0")
+    place.run(f"{NEW} && python manage.py migrate library 0006 --verbosity 0")
     for target in targets:
         place.run(f"{MIGRATE} library {target} --verbosity 0")
     order = place.run(f"{MIGRATE} library")

@@ -60,8 +60,7 @@ def database(place):
 def writes(start, place):
     """What differs between a project as it was and a copy in which a command ran."""
     what = ["files"] if bytes_of(start, "*/**/*.py") != bytes_of(place, "*/**/*.py") else []
-    files = [bytes_of(one, "db.sqlite3") for one in (start, place)]
-    if on(SQLite=files[0] == files[1], PostgreSQL=False):
+    if on(SQLite=bytes_of(start, "db.sqlite3") == bytes_of(place, "db.sqlite3"), PostgreSQL=False):
         return what
     (history, schema, rows), (recorded, made, left) = database(start), database(place)
     what += ["history"] if history != recorded else []
@@ -194,7 +193,9 @@ recording = [
     row(unknown, "migrate lending 0001 --fake-initial"),
     row(new, "migrate lending 0001 --fake-initial"),
     row(bare, "migrate"),
-    row(bare, "migrate --run-syncdb", "Creating table lending_loan"),
+    row(
+        bare, "migrate --run-syncdb", on(SQLite="Creating table lending_loan", PostgreSQL="Error: ")
+    ),
     row(done, "migrate library --run-syncdb"),
     row(done, "migrate --prune"),
     row(done, "migrate library --prune"),
@@ -207,7 +208,8 @@ table("migrate, to record or clean up", COLUMNS, recording)
 # - **`--fake-initial`** records a first migration whose tables exist, and runs it where they do not.
 #   It [compares their names only](../mismatch/fake-initial.md).
 # - **`--run-syncdb`** makes the tables of an app that has no migrations. Without it `migrate` leaves
-#   them out, with exit code 0.
+#   them out, with exit code 0. It makes them first, so PostgreSQL stops where one points to a table
+#   that a migration has not made yet. Migrate without the option before it.
 # - **`--prune`** deletes [rows without a file](../mismatch/name-reused.md), and does not migrate: what
 #   was pending still is. Refused because of a squash, it exits 0.
 
@@ -218,6 +220,7 @@ still = pruned.attempt("python manage.py migrate --check")
 left_out = bare.clone("left-out")
 left_out.run("python manage.py migrate --verbosity 0")
 tables = [name for (name,) in left_out.rows(TABLES) if name.startswith("lending")]
+sync = left_out.attempt("python manage.py migrate --run-syncdb --verbosity 0")
 back = done.clone("back")
 back.run("python manage.py migrate lending 0004 --verbosity 0")
 back.run("python manage.py migrate --verbosity 0")
@@ -248,6 +251,9 @@ fakes = [what for (typed, _), what in written.items() if typed.endswith("--fake"
 assert fakes == [["history"], ["history"]], "--fake writes the history, both ways"
 assert still.code == 1, "after --prune the same is pending"
 assert tables == [], "migrate leaves out an app without migrations"
+assert sync.code == 0, "and then --run-syncdb makes its tables"
+without = codes["migrate --run-syncdb", "no database, lending without migrations"]
+assert without == on(SQLite=0, PostgreSQL=1), "PostgreSQL looks for the table that a key points to"
 assert done.rows("select count(returned_on) from lending_loan") == [(2,)], "two came back"
 assert returned == [(0,)], "a column that went and came again is empty"
 assert codes["migrate library --prune", "a squash without its originals"] == 0

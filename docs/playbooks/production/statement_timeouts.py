@@ -54,11 +54,11 @@ def outcome(does, limit):
     with psycopg.connect(URL) as session, psycopg.connect(URL) as other, Pool() as beside:
         session.execute(f"set local {limit} = '1s'")
         other.execute(f"lock table {TABLES[limit]}" if "lock" in does else "select 1")
-        two_seconds = beside.submit(other.execute, "select pg_sleep(2); commit")
+        two = beside.submit(other.execute, "select pg_sleep(2); commit")
         try:
             for sql in DOES[does]:
                 session.execute(sql.format(TABLES[limit]))
-            two_seconds.result()
+            two.result()
             session.execute("select 1")
         except psycopg.Error:
             return "**session closed**" if session.closed else "**statement cancelled**"
