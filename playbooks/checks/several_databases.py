@@ -109,7 +109,7 @@ ARCHIVE = f"{MIGRATE} --database archive"
 GREEN = f"{CHECK} --database archive"
 rows.append(typed("no router", both, ARCHIVE, "every app again, recorded again"))
 sql = routed.run("python manage.py sqlmigrate lending 0001 --database archive")
-plan = routed.run(f"{ARCHIVE} --plan")
+plan = routed.run(f"{ARCHIVE} --plan | grep -v 'Raw Python'")
 rows.append(typed("`library`, empty `archive`", routed, ARCHIVE, "`OK` 31 times, four tables"))
 routed.replace("config/routers.py", '== "library"', 'in ("library", "lending")')
 KEY = on(SQLite="a key to a table that is not there", PostgreSQL="stops: no table for its key")
