@@ -72,7 +72,7 @@ def addresses(fork_server: str) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture
-def place(
+def sandbox_on(
     addresses: dict[str, str], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str], Sandbox]]:
     """Make a sandbox on the database of this name."""

@@ -11,8 +11,8 @@ from playbook_kit.errors import PlaybookError
 
 
 @pytest.fixture
-def laptop(place: Callable[[str], Sandbox]) -> Sandbox:
-    return place("PostgreSQL")
+def laptop(sandbox_on: Callable[[str], Sandbox]) -> Sandbox:
+    return sandbox_on("PostgreSQL")
 
 
 def test_who_waits_for_whom_is_seen(laptop: Sandbox) -> None:

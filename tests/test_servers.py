@@ -60,16 +60,16 @@ def environment(**more: str) -> dict[str, str]:
 
 
 @each_server
-def test_it_is_migrated_and_seeded(database: str, place: Place) -> None:
-    laptop = place(database)
+def test_it_is_migrated_and_seeded(database: str, sandbox_on: Place) -> None:
+    laptop = sandbox_on(database)
     assert laptop.rows("select count(*) from library_book") == [(6,)]
     assert laptop.run("python manage.py migrate --check") == ""
     assert not (laptop.path / "db.sqlite3").exists()
 
 
 @each_server
-def test_the_version_is_that_of_the_server(database: str, place: Place) -> None:
-    laptop = place(database)
+def test_the_version_is_that_of_the_server(database: str, sandbox_on: Place) -> None:
+    laptop = sandbox_on(database)
     if database == "PgBouncer":
         said = laptop.run('psql --port 6432 pgbouncer -c "show version"')
     else:
@@ -78,8 +78,8 @@ def test_the_version_is_that_of_the_server(database: str, place: Place) -> None:
 
 
 @each_server
-def test_a_clone_has_a_database_of_its_own(database: str, place: Place) -> None:
-    laptop = place(database)
+def test_a_clone_has_a_database_of_its_own(database: str, sandbox_on: Place) -> None:
+    laptop = sandbox_on(database)
     other = laptop.clone(f"{laptop.name}-clone")
     other.run("python manage.py migrate library 0003 --verbosity 0")
     assert laptop.rows("select count(*) from library_genre") == [(5,)]
@@ -88,8 +88,10 @@ def test_a_clone_has_a_database_of_its_own(database: str, place: Place) -> None:
 
 
 @each_server
-def test_the_chain_is_measured_with_types_and_their_lengths(database: str, place: Place) -> None:
-    laptop = place(database)
+def test_the_chain_is_measured_with_types_and_their_lengths(
+    database: str, sandbox_on: Place
+) -> None:
+    laptop = sandbox_on(database)
     assert laptop.chain().whole
     alter = "modify title" if database == "MariaDB" else "alter title type"
     laptop.rows(f"alter table library_book {alter} varchar(99)")
@@ -126,9 +128,9 @@ def test_the_chain_is_measured_with_types_and_their_lengths(database: str, place
     ],
 )
 def test_programs_of_the_database_work_on_the_database_of_the_sandbox(
-    database: str, copy: str, back: str, place: Place
+    database: str, copy: str, back: str, sandbox_on: Place
 ) -> None:
-    laptop = place(database)
+    laptop = sandbox_on(database)
     laptop.run(copy)
     laptop.rows("delete from lending_loan")
     laptop.run(back)
@@ -136,17 +138,17 @@ def test_programs_of_the_database_work_on_the_database_of_the_sandbox(
     assert laptop.chain().whole
 
 
-def test_an_error_names_the_database_as_the_playbook_does(place: Place) -> None:
-    laptop = place("PostgreSQL")
+def test_an_error_names_the_database_as_the_playbook_does(sandbox_on: Place) -> None:
+    laptop = sandbox_on("PostgreSQL")
     laptop.run("dropdb library")
     said = laptop.run("python manage.py migrate", fails='database "library" does not exist')
     assert name_in(laptop.url) not in said
     laptop.run("dropdb library", fails='database "library" does not exist')
 
 
-def test_a_program_that_the_kit_does_not_run_is_named(place: Place) -> None:
+def test_a_program_that_the_kit_does_not_run_is_named(sandbox_on: Place) -> None:
     with pytest.raises(ValueError, match=r"programs of the sandbox's database, not 'vacuumdb'"):
-        place("PostgreSQL").run("vacuumdb library")
+        sandbox_on("PostgreSQL").run("vacuumdb library")
 
 
 @each_server
@@ -407,9 +409,9 @@ def test_a_pooler_that_is_lent_is_refused(database: str, monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("database", HERE[2:])
 def test_clients_of_a_pooler_share_a_session_and_who_waits_is_seen(
-    database: str, place: Place
+    database: str, sandbox_on: Place
 ) -> None:
-    laptop = place(database)
+    laptop = sandbox_on(database)
     web, other = Client(laptop, "web"), Client(laptop, "other")
     web.rows("set lock_timeout = '10min'")
     assert other.rows("show lock_timeout") == [("10min",)]
