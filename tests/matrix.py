@@ -29,9 +29,8 @@ PAIRS = {
 }
 
 
-def prepared(interpreter: str, django: str, version: str) -> Path:
-    """The folder of a copy of this repository, and beside it an environment with this Django."""
-    home = CACHE / "matrix" / f"{django}-{version}"
+def prepared(interpreter: str, django: str, home: Path) -> Path:
+    """The interpreter below `home` that has this Django; a copy of this repository is beside it."""
     python, copy = environment(interpreter, home), home / "copy"
     for name in COPIED:
         source = REPOSITORY / name
@@ -39,14 +38,14 @@ def prepared(interpreter: str, django: str, version: str) -> Path:
     pip = [str(python), "-m", "pip", "install", "-q"]
     for command in ([*pip, f"django~={django}.0"], [*pip, "--no-deps", "-e", str(copy)]):
         subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    return copy
+    return python
 
 
 def run_on(interpreter: str, django: str, version: str) -> dict[str, Any]:
     """What ran there: the versions, and of each playbook how it ended."""
-    copy = prepared(interpreter, django, version)
-    report = copy / "report.json"
-    playbooks = copy.parent / "venv" / "bin" / "playbooks"
+    home = CACHE / "matrix" / f"{django}-{version}"
+    playbooks = prepared(interpreter, django, home).with_name("playbooks")
+    report = home / "report.json"
     subprocess.run([playbooks, "run", "--report", report], stdin=subprocess.DEVNULL, check=False)
     said = json.loads(report.read_text())
     ended = {one["name"]: one for one in said["playbooks"]}
@@ -65,10 +64,10 @@ def main(wanted: list[str], find_one: Callable[[str], str | None] = find_python)
     """Run the pairs that are named (`6.1-3.13`), or all, and write the record."""
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {"sources": {}, "runs": {}}
     sources = {playbook.name: digest(playbook.path.read_text()) for playbook in find(ROOT)}
-    if sources != record["sources"]:
-        changed = {name for name in sources if sources[name] != record["sources"].get(name)}
-        for run in record["runs"].values():
-            run["passed"] = [name for name in run["passed"] if name not in changed]
+    same = {name for name in sources if sources[name] == record["sources"].get(name)}
+    for run in record["runs"].values():
+        run["passed"] = [name for name in run["passed"] if name in same]
+        run["failed"] = {name: told for name, told in run["failed"].items() if name in same}
     record["sources"] = sources
     for django, versions in PAIRS.items():
         for version in versions:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Iterable
 from typing import Any
 
+from matrix import prepared
 from playbook_kit.template import CACHE, REPOSITORY
-from test_sameness import COPIED, environment, find_python
+from test_sameness import find_python
 
 NAME = "django_versions"
 PYTHONS = {"5.2": ("3.12", "3.13", "3.11"), "6.0": ("3.12", "3.13"), "6.1": ("3.12", "3.13")}
@@ -36,15 +36,9 @@ def came(shown: Iterable[dict[str, Any]]) -> dict[str, str]:
 def run_on(django: str, interpreter: str) -> tuple[dict[str, str], dict[str, str]]:
     """With which versions the playbook ran on this Django, and what came."""
     home = CACHE / "djangos" / django
-    python, copy = environment(interpreter, home), home / "copy"
-    for name in COPIED:
-        source = REPOSITORY / name
-        (shutil.copytree if source.is_dir() else shutil.copy2)(source, copy / name)
-    pip = [str(python), "-m", "pip", "install", "-q"]
-    run = [str(python.with_name("playbooks")), "run", NAME]
-    for command in ([*pip, f"django~={django}.0"], [*pip, "--no-deps", "-e", str(copy)], run):
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
-    (cached,) = (copy / ".cache" / "results").iterdir()
+    playbooks = prepared(interpreter, django, home).with_name("playbooks")
+    subprocess.run([playbooks, "run", NAME], check=True, stdin=subprocess.DEVNULL)
+    (cached,) = (home / "copy" / ".cache" / "results").iterdir()
     result = json.loads(cached.read_text())
     made = {name: result["versions"][name] for name in ("django", "python", "sqlite")}
     return made, came(one for cell in result["cells"] for one in cell["shown"])
