@@ -8,9 +8,12 @@ from xml.etree import ElementTree
 
 import markdown
 import pytest
+from playbook_kit.bars import NUMBER, WIDTH, draw_chart
 from playbook_kit.chain import LINKS, Chain, Link, State
 from playbook_kit.drawing import LINK_PATHS, STATUS_MARKS, draw_chain, draw_graph
+from playbook_kit.events import Chart
 from playbook_kit.graph import Graph, Node, Status
+from playbook_kit.show import chart as show_chart
 
 CSS = Path(__file__).parent.parent / "docs" / "stylesheets" / "figures.css"
 LONG_NAME = "0007_alter_book_title_alter_book_subtitle_alter_author_names"
@@ -44,7 +47,10 @@ HOSTILE_CHAIN = Chain(
     HOSTILE, HOSTILE, (Link("models-files", "broken", (HOSTILE,)), *WHOLE.links[1:]), (HOSTILE,)
 )
 HOSTILE_GRAPH = Graph(HOSTILE, HOSTILE, (Node(HOSTILE, "ghost", others=(HOSTILE,)),))
+COUNTED = Chart("Filling", "statements", (("row by row", 20_000), ("in batches", 40), ("none", 0)))
 FRAGMENTS = {
+    "chart": draw_chart(COUNTED),
+    "hostile chart": draw_chart(Chart(HOSTILE, HOSTILE, ((HOSTILE, 0),))),
     "whole chain": draw_chain(WHOLE),
     "broken chain": draw_chain(BROKEN),
     "hostile chain": draw_chain(HOSTILE_CHAIN),
@@ -277,3 +283,23 @@ def luminance(colour: str) -> float:
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_a_bar_is_as_long_as_its_number_which_stands_beside_it() -> None:
+    drawn = FRAGMENTS["chart"]
+    assert re.findall(r'<rect .*? width="(\d+)"', drawn) == [str(WIDTH - NUMBER), "1", "1"]
+    assert texts(drawn, ".//text") == ["row by row", "20,000", "in batches", "40", "none", "0"]
+    assert alternative(drawn) == "Filling: statements: row by row 20,000; in batches 40; none 0"
+    assert texts(drawn, "figcaption") == ["Filling: statements"]
+
+
+@pytest.mark.parametrize("numbers", [{}, {"less than nothing": -1}])
+def test_a_chart_of_nothing_or_of_less_is_refused(numbers: dict[str, int]) -> None:
+    with pytest.raises(ValueError, match="from 0 up"):
+        show_chart("Filling", "statements", numbers)
+
+
+def test_plain_python_prints_a_chart_as_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    show_chart("Filling", "statements", {"row by row": 20_000, "in batches": 40})
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == ["Filling: statements", "      20,000  row by row", "          40  in batches"]

@@ -1,5 +1,5 @@
 """Runs the playbooks and writes their pages. A playbook itself needs one name, `Sandbox`; one that
-compares several situations needs `table` too, one that is run on several databases `on`, and one on
+compares several situations needs `table` too, one that measures `chart`, one that is run on several databases `on`, and one on
 what happens at the same time on PostgreSQL `Client`, `Background` and `who_waits`."""
 
 from __future__ import annotations
@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from .clients import Background, Client, who_waits
     from .databases import on
     from .sandbox import Sandbox
-    from .show import table
+    from .show import chart, table
 
-__all__ = ["Background", "Client", "Sandbox", "on", "table", "who_waits"]
+__all__ = ["Background", "Client", "Sandbox", "chart", "on", "table", "who_waits"]
 
 _MODULES = {
     "Background": "clients",
     "Client": "clients",
     "Sandbox": "sandbox",
+    "chart": "show",
     "on": "databases",
     "table": "show",
     "who_waits": "clients",

@@ -6,12 +6,14 @@ import html
 import re
 from typing import Any
 
+from .bars import draw_chart
 from .chain import Chain
 from .drawing import draw_chain, draw_graph
-from .events import Query, Table
+from .events import Chart, Query, Table
 from .graph import Graph
 
 Shown = dict[str, Any]
+FIGURES = ("chain", "graph", "chart")
 _ALIKE = {
     "boxes": re.compile(r'<path class="box" [^>]*/>'),
     "names": re.compile(r'<text x="31" y="22.5">models</text>\n(?:<text .*</text>\n?){3}'),
@@ -31,7 +33,7 @@ def fence(text: str, *classes: str, title: str = "") -> str:
 def block(shown: Shown) -> str:
     """The block of one thing shown, whatever its kind."""
     kind, place = shown["kind"], shown.get("place", "")
-    if kind in ("chain", "graph"):
+    if kind in FIGURES:
         return figure(shown)
     if kind == "command":
         return _command(shown)
@@ -73,9 +75,11 @@ def _table(shown: Shown) -> str:
 
 
 def figure(shown: Shown) -> str:
-    """The drawing of a chain or a graph."""
+    """The drawing of a chain, a graph or a chart."""
     if shown["kind"] == "chain":
         return draw_chain(Chain.from_dict(shown))
+    if shown["kind"] == "chart":
+        return draw_chart(Chart(shown["place"], shown["unit"], tuple(map(tuple, shown["bars"]))))
     return draw_graph(Graph.from_dict(shown))
 
 

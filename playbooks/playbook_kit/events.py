@@ -108,3 +108,16 @@ class Table(Event):
 
     def __str__(self) -> str:
         return f"{self.place}\n{self.markdown()}"
+
+
+@dataclass(frozen=True)
+class Chart(Event):
+    """Numbers that were measured, as bars: labels with numbers from 0 up, `place` being what they
+    are about, and `unit` what is counted, in words."""
+
+    unit: str
+    bars: tuple[tuple[str, int], ...]
+
+    def __str__(self) -> str:
+        lines = [f"{number:>12,}  {label}" for label, number in self.bars]
+        return "\n".join([f"{self.place}: {self.unit}", *lines])

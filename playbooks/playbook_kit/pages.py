@@ -165,11 +165,11 @@ def _cells(result: Result, cells: Iterable[Cell]) -> list[str]:
 
 
 def _told(result: Result, cells: Iterable[Cell]) -> list[str]:
-    """Text and tables; the commands behind a table, and their output, are in the notebook."""
+    """Text, tables and charts; the commands behind a table, and their output, are in the notebook."""
     parts = []
     for cell in cells:
         parts += [cell.source] if cell.kind == "markdown" else []
-        parts += blocks(cell, result.header.databases[0], kinds=("table",))
+        parts += blocks(cell, result.header.databases[0], kinds=("table", "chart"))
     return parts
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .chain import Chain
-from .events import MIME, Event, Table
+from .events import MIME, Chart, Event, Table
 from .graph import Graph
 
 
@@ -33,6 +33,14 @@ def table(about: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         if len(row) != len(columns):
             raise ValueError(f"{len(columns)} columns, and a row of {len(row)} cells: {row}")
     show(Table(about, tuple(columns), tuple(tuple(row) for row in rows)))
+
+
+def chart(about: str, unit: str, numbers: Mapping[str, int]) -> None:
+    """Show as bars what was measured, each number by its label. A number below zero or none at all
+    is a ValueError."""
+    if not numbers or min(numbers.values()) < 0:
+        raise ValueError(f"a chart takes numbers from 0 up, not {dict(numbers)}")
+    show(Chart(about, unit, tuple(numbers.items())))
 
 
 def show_measured(value: Chain | Graph) -> None:

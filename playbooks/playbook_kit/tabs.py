@@ -9,7 +9,7 @@ import textwrap
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from .blocks import block
+from .blocks import FIGURES, block
 from .source import Cell
 
 Shown = dict[str, Any]
@@ -51,7 +51,7 @@ def _side_by_side(by_database: dict[str, list[Shown]]) -> Iterator[str]:
         return
     for each in zip(*lists, strict=True):
         parts = {name: block(one) for name, one in zip(by_database, each, strict=True)}
-        yield pictures(parts) if each[0]["kind"] in ("chain", "graph") else tabbed(parts)
+        yield pictures(parts) if each[0]["kind"] in FIGURES else tabbed(parts)
 
 
 def pictures(parts: dict[str, str]) -> str:
