@@ -41,33 +41,52 @@ def prepared(interpreter: str, django: str, home: Path) -> Path:
     return python
 
 
-def run_on(interpreter: str, django: str, version: str) -> dict[str, Any]:
-    """What ran there: the versions, and of each playbook how it ended."""
-    home = CACHE / "matrix" / f"{django}-{version}"
-    playbooks = prepared(interpreter, django, home).with_name("playbooks")
+def run_on(python: Path, home: Path, names: list[str]) -> dict[str, Any]:
+    """What ran there: the versions, and of each of these playbooks how it ended."""
     report = home / "report.json"
-    subprocess.run([playbooks, "run", "--report", report], stdin=subprocess.DEVNULL, check=False)
+    command = [python.with_name("playbooks"), "run", "--report", report, *names]
+    subprocess.run(command, stdin=subprocess.DEVNULL, check=False)
     said = json.loads(report.read_text())
     ended = {one["name"]: one for one in said["playbooks"]}
     return {
         "versions": said["versions"],
         "passed": sorted(name for name, one in ended.items() if one["result"] != "failed"),
         "failed": {
-            name: one["error"].splitlines()[1:6]
+            name: told(one["error"])
             for name, one in sorted(ended.items())
             if one["result"] == "failed"
         },
     }
 
 
+def told(error: str) -> list[str]:
+    """What a page says of a failure: neither the place on this machine nor the next step."""
+    return [
+        line.strip() for line in error.splitlines()[2:5] if not line.strip().startswith("again:")
+    ]
+
+
+def joined(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
+    """Both runs on a pair as one; a run on other versions than the last does not count any more."""
+    if old.get("versions") != new["versions"]:
+        return new
+    kept = {name: why for name, why in old["failed"].items() if name not in new["passed"]}
+    passed = {name for name in old["passed"] if name not in new["failed"]}
+    return new | {
+        "passed": sorted(passed.union(new["passed"])),
+        "failed": dict(sorted((kept | new["failed"]).items())),
+    }
+
+
 def main(wanted: list[str], find_one: Callable[[str], str | None] = find_python) -> None:
-    """Run the pairs that are named (`6.1-3.13`), or all, and write the record."""
+    """Run on the pairs that are named (`6.1-3.13`), or on all, what has no record there with its
+    present text, and write the record. Without a record all is run."""
     record = json.loads(RECORD.read_text()) if RECORD.exists() else {"sources": {}, "runs": {}}
     sources = {playbook.name: digest(playbook.path.read_text()) for playbook in find(ROOT)}
     same = {name for name in sources if sources[name] == record["sources"].get(name)}
     for run in record["runs"].values():
         run["passed"] = [name for name in run["passed"] if name in same]
-        run["failed"] = {name: told for name, told in run["failed"].items() if name in same}
+        run["failed"] = {name: why for name, why in run["failed"].items() if name in same}
     record["sources"] = sources
     for django, versions in PAIRS.items():
         for version in versions:
@@ -78,9 +97,14 @@ def main(wanted: list[str], find_one: Callable[[str], str | None] = find_python)
             if interpreter is None:
                 print(f"{pair}: not run here, there is no Python {version}; its record is kept")
                 continue
-            print(f"Django {django} on Python {version}", flush=True)
-            record["runs"][pair] = run_on(interpreter, django, version)
-            RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
+            old = record["runs"].get(pair, {"passed": [], "failed": {}})
+            missing = [name for name in sources if name not in {*old["passed"], *old["failed"]}]
+            print(f"Django {django} on Python {version}: {len(missing)} to run", flush=True)
+            if missing:
+                home = CACHE / "matrix" / pair
+                ran = run_on(prepared(interpreter, django, home), home, missing)
+                record["runs"][pair] = joined(old, ran)
+                RECORD.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n")
     for pair, run in record["runs"].items():
         print(f"{pair}: {len(run['passed'])} passed, {len(run['failed'])} failed")
         for name, error in run["failed"].items():

@@ -16,6 +16,7 @@ from playbook_kit.execution import Failure
 from playbook_kit.inserts import insert, parts, relinked
 from playbook_kit.results import Result
 from playbook_kit.rules import BANNED
+from playbook_kit.source import Playbook
 from playbook_kit.template import REPOSITORY
 
 Outcomes = dict[str, Result | Failure]
@@ -194,3 +195,24 @@ def test_what_the_chain_says_of_commands_is_what_was_measured(outcomes: Outcomes
         cells = [cell.strip() for cell in line.strip("|").split("|")][1:]
         written = [place for place, cell in zip(places, cells, strict=True) if cell]
         assert ", ".join(written) == writes, command
+
+
+CHANGING = [one for one in EVERY if one.path.parent.name in ("changes", "data")]
+
+
+def test_home_and_guide_lead_to_each_change_and_each_migration_of_rows() -> None:
+    linked = "\n".join(path.read_text() for path in [DOCS / "index.md", *GUIDE])
+    missing = [one.name for one in CHANGING if f"playbooks/{one.page}.md" not in linked]
+    assert missing == []
+    assert len(CHANGING) >= 28
+
+
+@pytest.mark.parametrize("playbook", CHANGING, ids=lambda one: one.name)
+def test_such_a_page_ends_in_the_question_of_a_review(playbook: Playbook) -> None:
+    """And in the check of CI that catches it, or why there is none."""
+    if playbook.header().answer:
+        pytest.skip("a comparison has its answer")
+    section = playbook.path.read_text().partition("# ## Keep it from happening")[2]
+    section = section.partition("# ## Run it yourself")[0]
+    assert "**In review, ask:**" in section
+    assert "**In CI:**" in section

@@ -45,7 +45,8 @@ def test_an_edited_playbook_has_passed_nowhere_else(monkeypatch: pytest.MonkeyPa
     assert elsewhere("one", "text") == {"Also on": "Django 5.2.19, 6.1.3; Python 3.12, 3.13"}
     assert elsewhere("one", "another text") == elsewhere("two", "text") == {}
     older["passed"], older["failed"] = [], {"one": ["not true"]}
-    assert elsewhere("one", "text")["Differs on"].endswith(">Django 5.2.19</a>")
+    differs = elsewhere("one", "text")["Differs on"]
+    assert differs.endswith(">Django 5.2.19</a>, where the run of this page stops: not true")
     assert "| 6.1.3 | 3.13.1 | 1 | none |" in matrix.table()
 
 
@@ -59,3 +60,25 @@ def test_a_python_that_is_not_there_is_named_and_its_record_is_kept(
     said = capsys.readouterr().out
     assert "6.1-3.13: not run here, there is no Python 3.13; its record is kept" in said
     assert json.loads(copy.read_text())["runs"].keys() == WRITTEN["runs"].keys()
+
+
+def test_a_second_run_adds_to_the_first_unless_the_versions_are_others() -> None:
+    old = {
+        "versions": {"django": "6.1.3"},
+        "passed": ["a", "b"],
+        "failed": {"c": ["x"], "d": ["y"]},
+    }
+    new = {"versions": {"django": "6.1.3"}, "passed": ["c", "e"], "failed": {"a": ["z"]}}
+    both = tool.joined(old, new)
+    assert both["passed"] == ["b", "c", "e"]
+    assert both["failed"] == {"a": ["z"], "d": ["y"]}
+    assert tool.joined(old | {"versions": {"django": "6.1.4"}}, new) == new
+    assert tool.joined({"passed": [], "failed": {}}, new) == new
+
+
+def test_the_record_says_why_and_not_where() -> None:
+    error = (
+        "one\n  /home/of/one.py:7\n  laptop $ git status\n    expected: a\n    got: b\n  again: x"
+    )
+    assert tool.told(error) == ["laptop $ git status", "expected: a", "got: b"]
+    assert tool.told("one\n  /one.py:7\n  not true: two\n  again: x") == ["not true: two"]

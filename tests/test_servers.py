@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from playbook_kit import Client, Sandbox, servers, who_waits
+from playbook_kit import Client, Sandbox, postgres, servers, who_waits
 from playbook_kit.cli import ROOT, main
 from playbook_kit.commands import Forked
 from playbook_kit.errors import PlaybookError, ServerError
@@ -51,6 +51,13 @@ def servers_below(folder: Path) -> list[psutil.Process]:
     """The servers whose data lie in this folder."""
     found = psutil.process_iter(["cmdline"])
     return [one for one in found if f"{folder}/" in " ".join(one.info["cmdline"] or ())]
+
+
+def test_the_library_finds_the_programs_of_the_callers_path(tmp_path: Path) -> None:
+    """As root it calls `useradd`, which stands in a folder that Python's default path lacks."""
+    with postgres._environment(tmp_path):
+        inside = os.environ["PATH"]
+    assert inside.endswith(os.environ["PATH"])
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
@@ -28,7 +28,7 @@ from site_reading import (
     results_of,
 )
 
-FEWEST_PLAYBOOKS = 77
+FEWEST_PLAYBOOKS = 110
 # Pages that one generator makes and the other does not, each with its reason.
 ONLY_MKDOCS: dict[str, str] = {}
 ONLY_ZENSICAL: dict[str, str] = {}
@@ -233,6 +233,49 @@ def test_a_page_of_the_guide_has_two_screens_at_most(laptop: Page, page: Path) -
     laptop.goto(f"guide/{page.stem}/")
     height = laptop.evaluate("document.querySelector('.md-content__inner').offsetHeight")
     assert (height > 2 * 800 + 25) == (page.stem in LONGER)
+
+
+PASTED = """CommandError: Conflicting migrations detected; multiple leaf nodes in the migration \
+graph: (0012_price, 0012_stock in shop).
+To fix them run 'python manage.py makemigrations --merge'"""
+
+
+@pytest.mark.parametrize("path", ["", "find/"])
+def test_a_pasted_error_is_answered_in_the_page(laptop: Page, path: str) -> None:
+    laptop.goto(path)
+    box = laptop.get_by_label("Paste the error")
+    box.fill(PASTED)
+    answer = laptop.locator(".finder .answer")
+    answer.get_by_role("link", name="Two branches added a migration to the same app").click()
+    assert urlsplit(laptop.url).path == "/playbooks/conflicts/two-leaf-nodes/"
+
+
+def test_an_error_in_the_address_is_answered_by_keyboard_alone(laptop: Page) -> None:
+    laptop.goto(f"find/?error={quote(PASTED)}")
+    answer = laptop.locator(".finder .answer")
+    assert answer.get_attribute("aria-live") == "polite"
+    answer.get_by_role("link").first.wait_for()
+    assert "python manage.py makemigrations shop --merge" in answer.inner_text()
+    assert "Did both branches change the same field?" in answer.inner_text()
+    laptop.get_by_label("Paste the error").focus()
+    for _ in range(8):
+        laptop.keyboard.press("Tab")
+        if laptop.evaluate("document.activeElement.matches('.answer .found a')"):
+            break
+    laptop.keyboard.press("Enter")
+    laptop.wait_for_url("**/two-leaf-nodes/")
+
+
+def test_a_text_of_something_else_is_answered_so(laptop: Page) -> None:
+    laptop.goto("find/")
+    laptop.get_by_label("Paste the error").fill("ZeroDivisionError: division by zero")
+    laptop.get_by_text("this site cannot help").wait_for()
+
+
+def test_without_scripts_the_messages_stand_in_a_table(still: Page) -> None:
+    still.goto("find/")
+    assert not still.locator("textarea").count()
+    assert still.locator(".catalogue tbody tr").count() >= 100
 
 
 def test_boxes_are_remembered_by_the_browser_for_each_page(laptop: Page) -> None:

@@ -1,10 +1,12 @@
-"""The command line: `playbooks list`, `run`, `open`, `new`."""
+"""The command line: `playbooks list`, `run`, `diagnose`, `open`, `new`."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -86,6 +88,22 @@ def open_(name: str) -> None:
         subprocess.run(command, check=True)
     except KeyboardInterrupt:
         click.echo("JupyterLab is closed.")
+
+
+@main.command()
+@click.argument("file", type=click.File(errors="replace"), default="-")
+def diagnose(file: TextIO) -> None:
+    """Say what an error is about and what to type. FILE holds it, or standard input.
+
+    It is the box “Find my trouble” of the site. Exit code 1: no message that is known.
+    """
+    from .advice import advice
+    from .troubles import DATA
+
+    path = REPOSITORY / "docs" / DATA
+    lines = advice(file.read(), json.loads(path.read_text()))
+    click.echo("\n".join(lines.text))
+    sys.exit(0 if lines.known else 1)
 
 
 @main.command()

@@ -6,6 +6,7 @@ Nothing else in the kit, apart from the kernels, touches `subprocess`, signals o
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -81,6 +82,16 @@ def execute(
             process.kill()
             process.communicate()
     return process.returncode, (err if stdout else out) or b""
+
+
+def installed(program: str, package: str) -> str:
+    """The path of a server's program; an ordinary user's PATH lacks the folder of servers. Raises
+    LookupError, which names Debian's package, where it is not there."""
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
+    found = shutil.which(program, path=path)
+    if found is None:
+        raise LookupError(f"there is no {program} (Debian and Ubuntu: apt-get install {package})")
+    return found
 
 
 class Subprocess:

@@ -14,13 +14,19 @@ from .drawing import draw_chain, draw_graph
 from .graph import Graph
 from .inserts import fill, insert
 from .lists import Headers, symptoms
+from .messages import Message
 from .results import Result
+from .troubles import catalogue
 
 Results = Mapping[str, Result]
 
 
 def handwritten_files(
-    docs: Path, headers: Headers, results: list[Result], landing: Container[str]
+    docs: Path,
+    headers: Headers,
+    results: list[Result],
+    landing: Container[str],
+    rows: list[Message],
 ) -> dict[Path, str]:
     """Every page below `docs` but the playbooks', as it should be, and the files it offers.
 
@@ -34,6 +40,7 @@ def handwritten_files(
         "chain-figures": chain_figures(by_name),
         "numbers": numbers(results) if known == by_name.keys() else "",
         "matrix": matrix.table(),
+        "messages": catalogue(headers, rows) if rows else "",
     }
     files = {}
     for path in pages(docs):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -149,12 +148,7 @@ def client(program: str, words: list[str], url: str) -> tuple[list[str], dict[st
 
 
 def _program(name: str) -> str:
-    """The path of one of its programs; an ordinary user's PATH lacks the folder of servers."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
-    found = shutil.which(name, path=path)
-    if found is None:
-        raise LookupError(f"there is no {name} (Debian and Ubuntu: apt-get install mariadb-server)")
-    return found
+    return commands.installed(name, "mariadb-server")
 
 
 def why_not() -> str:

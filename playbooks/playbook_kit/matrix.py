@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from functools import cache
 from typing import Any
@@ -30,13 +31,19 @@ def elsewhere(name: str, source: str) -> dict[str, str]:
     if record["sources"].get(name) != digest(source):
         return {}
     passed = [run["versions"] for run in record["runs"].values() if name in run["passed"]]
-    failed = [run["versions"] for run in record["runs"].values() if name in run["failed"]]
+    failed = {
+        run["versions"]["django"]: (run["versions"], " ".join(run["failed"][name]))
+        for run in record["runs"].values()
+        if name in run["failed"]
+    }
     facts = {}
     if passed:
         pythons = sorted({run["python"].rpartition(".")[0] for run in passed}, key=_number)
         facts["Also on"] = f"{_djangos(passed)}; Python {', '.join(pythons)}"
     if failed:
-        facts["Differs on"] = f'<a href="{_DIFFERENCES}">{_djangos(failed)}</a>'
+        link = f'<a href="{_DIFFERENCES}">{_djangos([run for run, _ in failed.values()])}</a>'
+        said = dict.fromkeys(html.escape(why) for _, why in failed.values())
+        facts["Differs on"] = f"{link}, where the run of this page stops: {'; '.join(said)}"
     return facts
 
 

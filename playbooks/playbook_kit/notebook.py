@@ -7,12 +7,13 @@ from typing import Any
 
 from .chain import Chain
 from .drawing import draw_chain, draw_graph
-from .events import Command, Edit, File, Query, Table
+from .events import Chart, Command, Edit, File, Query, Table
 from .graph import Graph
 from .results import Result
 from .source import Cell
 
-_EVENTS = {kind.__name__.lower(): kind for kind in (Command, Edit, File, Query, Table)}
+_KINDS = (Chart, Command, Edit, File, Query, Table)
+_EVENTS = {kind.__name__.lower(): kind for kind in _KINDS}
 
 
 def notebook(result: Result, source: str) -> str:

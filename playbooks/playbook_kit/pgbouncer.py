@@ -11,7 +11,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -125,12 +124,7 @@ def client(program: str, words: list[str], url: str) -> tuple[list[str], dict[st
 
 
 def _program() -> str:
-    """The path of PgBouncer; an ordinary user's PATH lacks the folder of servers."""
-    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/usr/local/sbin"])
-    found = shutil.which("pgbouncer", path=path)
-    if found is None:
-        raise LookupError("there is no pgbouncer (Debian and Ubuntu: apt-get install pgbouncer)")
-    return found
+    return commands.installed("pgbouncer", "pgbouncer")
 
 
 def why_not() -> str:

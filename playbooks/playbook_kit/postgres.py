@@ -58,9 +58,9 @@ def server(directory: Path) -> Iterator[str]:
 def _environment(home: Path, **more: str) -> Iterator[None]:
     """The frozen environment, for code that reads this process's own: PostgreSQL takes its language,
     its time zone and what a caller's `PG…` variables say from there."""
-    before = dict(os.environ)
+    before, wanted = dict(os.environ), frozen(home) | more  # `frozen` reads the caller's PATH
     os.environ.clear()
-    os.environ.update(frozen(home) | more)
+    os.environ.update(wanted)
     try:
         yield
     finally:

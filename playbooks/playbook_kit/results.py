@@ -14,7 +14,7 @@ from typing import Any
 from .header import Header
 from .source import Cell, Playbook
 from .template import CACHE, PROJECT
-from .versions import fingerprint
+from .versions import fingerprint, versions
 
 KIT = Path(__file__).parent
 
@@ -55,7 +55,7 @@ def key(playbook: Playbook) -> str:
 
 @cache
 def _tools() -> str:
-    return fingerprint(KIT, PROJECT)
+    return fingerprint(versions(), KIT, PROJECT)
 
 
 def load(key: str) -> Result | None:

@@ -21,6 +21,7 @@ from urllib.parse import unquote
 from zlib import crc32
 
 from . import commands, mariadb, pgbouncer, postgres
+from .databases import default
 from .environment import frozen
 from .errors import ServerError
 
@@ -140,7 +141,9 @@ def address(database: str) -> str:
 
 def copy(database: str, home: Path, place: str, source: str = "") -> str:
     """The URL of a new database for this place: a copy of that at `source`, or a seeded one."""
-    name = f"at_{re.sub('[^a-z0-9]', '_', place)[:30]}_{crc32(str(home / place).encode()):08x}"
+    # A playbook that is run on two databases makes its places twice, in the same folder.
+    own = crc32(f"{default()} {home / place}".encode())
+    name = f"at_{re.sub('[^a-z0-9]', '_', place)[:30]}_{own:08x}"
     at = address(database)
     SERVERS[database].duplicate(at, name, source or at + PREPARED)
     return at + name

@@ -21,6 +21,7 @@ from .notebook import notebook
 from .pages import page
 from .results import Result
 from .source import Playbook
+from .troubles import data_file, messages
 from .versions import versions
 
 RECORD = "recorded.json"
@@ -74,7 +75,9 @@ def shared_files(site: Site, headers: Headers, results: list[Result]) -> dict[Pa
     if nav.exists():
         marked = "# generated: navigation"
         files[nav] = fill(nav.read_text(), marked, navigation(headers, texts))
-    files |= handwritten_files(site.docs, headers, results, texts)
+    rows = messages(site.root, headers)
+    files |= data_file(site.docs, headers, results, rows)
+    files |= handwritten_files(site.docs, headers, results, texts, rows)
     by_name = {playbook.name: header for playbook, header in headers}
     for group, text in texts.items():
         files[site.pages / group / INDEX] = landing_page(text, by_name)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from . import commands
 from .environment import frozen
-from .versions import fingerprint
+from .versions import fingerprint, own_versions
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = REPOSITORY / "sandbox_project"
@@ -37,7 +37,7 @@ def prepared(runner: commands.Runner | None = None) -> Path:
 
     Raises RuntimeError with the output of the command that failed.
     """
-    folder = CACHE / f"sandbox-{fingerprint(PROJECT)}"
+    folder = CACHE / f"sandbox-{fingerprint(own_versions(), PROJECT)}"
     if folder.is_dir():
         return folder
     CACHE.mkdir(exist_ok=True)

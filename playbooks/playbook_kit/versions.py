@@ -19,25 +19,33 @@ _NOT_CONTENT = {"__pycache__", ".ipynb_checkpoints", "db.sqlite3"}
 
 
 @cache
-def versions() -> dict[str, str]:
-    """What can change a page's text, by name: Python, Django, the databases, Git."""
+def own_versions() -> dict[str, str]:
+    """What can change the prepared sandbox: cheap to ask, since every playbook's process asks."""
     here = Path.cwd()
     git = execute(["git", "--version"], here, frozen(here), "", 60)[1].decode()
     return {
         "python": platform.python_version(),
         "django": version("django"),
-        **{name: version(name) for name in _USED},
         "sqlite": sqlite3.sqlite_version,
-        "postgresql": servers.version("PostgreSQL"),
-        "mariadb": servers.version("MariaDB"),
-        "pgbouncer": servers.version("PgBouncer"),
         "git": git.split()[2],
     }
 
 
-def fingerprint(*folders: Path) -> str:
-    """A short name for the content of these folders under the present versions."""
-    digest = hashlib.sha256(repr(versions()).encode())
+@cache
+def versions() -> dict[str, str]:
+    """What can change a page's text, by name: Python, Django, the databases, Git."""
+    return {
+        **own_versions(),
+        **{name: version(name) for name in _USED},
+        "postgresql": servers.version("PostgreSQL"),
+        "mariadb": servers.version("MariaDB"),
+        "pgbouncer": servers.version("PgBouncer"),
+    }
+
+
+def fingerprint(under: dict[str, str], *folders: Path) -> str:
+    """A short name for the content of these folders under these versions."""
+    digest = hashlib.sha256(repr(under).encode())
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             if path.is_file() and not _NOT_CONTENT & set(path.parts):

@@ -1,7 +1,7 @@
 # ---
 # title: What differs between Django 5.2, 6.0 and 6.1
 # answer: >-
-#   Of seventeen things tried here, thirteen come out otherwise on another of these versions. An old
+#   Of eighteen things tried here, fourteen come out otherwise on another of these versions. An old
 #   constraint and a left-over permission stop `migrate` after an upgrade; a new many-to-many target
 #   drops its links. The table of all three versions is in the reference.
 # databases: [SQLite]
@@ -140,6 +140,18 @@ unreachable.replace(
     ),
 )
 
+# %% [markdown] tags=["setup"]
+# On PostgreSQL, somebody has made a view of a column, and its field is removed:
+
+# %% tags=["setup"]
+views = Sandbox("views", "PostgreSQL")
+views.rows("create view isbns as select isbn from library_book")
+views.run("rm library/admin.py lending/admin.py")
+views.replace(
+    "library/models.py", '    isbn = models.CharField(max_length=13, blank=True, default="")\n', ""
+)
+views.run("python manage.py makemigrations library --name no_isbn --verbosity 0")
+
 # %% [markdown]
 # ## Models and old files
 
@@ -163,6 +175,8 @@ unseen = "stops" if ghost.attempt("python manage.py migrate --check").code else 
 once_more = ended(again.attempt("python manage.py migrate library 0003"))
 copies = again.rows("select distinct copies from library_book")
 reset = f"{once_more}, values {'lost' if copies == [(1,)] else 'kept'}"
+dropped = ended(views.attempt("python manage.py migrate --verbosity 0"))
+view = views.rows("select count(*) from pg_views where viewname = 'isbns'")[0][0]
 HERE = on(SQLite="SQLite", PostgreSQL="PostgreSQL")
 rows = [
     ["`CheckConstraint(check=…)` in an old file", old_file],
@@ -174,6 +188,10 @@ rows = [
     ["`atomic = False` after `makemigrations --update`", atomic],
     ["`migrate --check`, [a row without a file](../mismatch/ghost-migration.md)", unseen],
     [f"{HERE}: [`AddField` again](../mismatch/schema-changed-by-hand.md#what-not-to-do)", reset],
+    [
+        "PostgreSQL: a view reads the column of a removed field",
+        f"{dropped}, view {'kept' if view else 'gone'}",
+    ],
 ]
 table("Models and old files", ["what is tried", "what came"], rows)
 
@@ -245,6 +263,7 @@ KNOWN = [  # what came before a version, the version, and what comes since
             f"{STOPS('ProgrammingError')}, values kept",
         ),
     ),
+    ("works, view gone", "6.1", f"{STOPS('InternalError')}, view kept"),
     (STOPS("CommandError"), "6.0", "works"),
     (STOPS("OperationalError"), "6.0", "works"),
     (STOPS("NodeNotFoundError"), "6.0", "works"),
@@ -257,6 +276,6 @@ KNOWN = [  # what came before a version, the version, and what comes since
 for (what, came), (before, version, since) in zip([*rows, *squashes], KNOWN, strict=True):
     wanted = before if django[:3] < version else since
     assert came == wanted, f"Django {django}, {what}: {came}, and not {wanted}"
-assert sum(before != since for before, _, since in KNOWN) == 13, "thirteen of seventeen differ"
+assert sum(before != since for before, _, since in KNOWN) == 14, "fourteen of eighteen differ"
 assert not twice.code or "cannot squash squashed migrations" in twice, "that is why it stops"
 assert install.whole, "the new install is whole"

@@ -20,11 +20,11 @@ from playbook_kit import Client, Sandbox
 production = Sandbox("production", "PgBouncer")
 ADMIN = 'psql --port 6432 pgbouncer -c "{}"'.format
 CONFIG = 'psql --port {} pgbouncer -At -c "show config" | grep -E "^(pool_mode|default_pool_size|ignore_startup)"'.format
-SETTINGS = """from config.settings import *  # noqa: F403
+SETTINGS = """from config.settings import *
 
-DATABASES["default"]["OPTIONS"] = {"options": "-c lock_timeout=3s"}  # noqa: F405
+DATABASES["default"]["OPTIONS"] = {"options": "-c lock_timeout=3s"}
 """
-PORT = 'DATABASES["default"]["PORT"] = {}  # noqa: F405\n'.format
+PORT = 'DATABASES["default"]["PORT"] = {}\n'.format
 ONCE = """from django.core.management import BaseCommand, CommandError, call_command
 from django.db import connection
 

@@ -1,0 +1,201 @@
+/* “Find my trouble”: paste an error, land on the fix. Nothing leaves the page.
+
+   The first half does what `playbook_kit/diagnosis.py` does, from the same patterns (`find.json`), and
+   both are tested on the same texts; the second half is the box. The braces keep its names from
+   those of the other scripts. */
+
+{
+  const COLOURS = /\x1b\[[0-9;?]*[A-Za-z]/g;
+  const BEFORE =
+    /^(?:[\w.-]+ +\| ?|\[?\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?\]? ?|(?:CRITICAL|ERROR|WARNING|INFO|DEBUG)\b[: -]*|E {2,}|[│|>] ?)+/gm;
+  const RAISED = /^(?:\w+\.)*[A-Z]\w*(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b.*$/gm;
+  const LIKELY = /(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b/;
+  const AT = /(?:Applying|Unapplying|Faking) (?<app>\w+)\.(?<migration>\w+)\.\.\./g;
+  const DJANGO = /migrat|manage\.py|django/i;
+  const NARROW = 40;
+  const TAIL = 300;
+  const AROUND = 10;
+  const MOST = 50;
+
+  const cleaned = (text) =>
+    text
+      .replace(COLOURS, "")
+      .replace(/\r\n?/g, "\n")
+      .replace(/[\u2018\u2019]/g, "'")
+      .replace(/[\u201c\u201d]/g, '"')
+      .replace(/\xa0/g, " ")
+      .replace(BEFORE, "");
+
+  /** Of a long text its end, and what stands around the last exceptions. */
+  function relevant(text) {
+    const lines = text.split("\n");
+    if (lines.length <= 2 * TAIL) return text;
+    const end = lines.length - TAIL;
+    const raised = [];
+    for (let at = end - 1; at >= 0 && raised.length < MOST; at--) {
+      if (LIKELY.test(lines[at])) raised.push(at);
+    }
+    const kept = new Set();
+    for (const at of raised) {
+      for (let near = Math.max(0, at - AROUND); near <= Math.min(end - 1, at + AROUND); near++) kept.add(near);
+    }
+    return [...[...kept].sort((a, b) => a - b), ...Array.from({ length: TAIL }, (_, at) => end + at)].map((at) => lines[at]).join("\n");
+  }
+
+  function unwrapped(text) {
+    const lines = text.split("\n");
+    const width = Math.max(...lines.map((line) => line.length));
+    if (width < NARROW) return text;
+    return lines.map((line) => (line.length === width ? line : `${line}\n`)).join("");
+  }
+
+  /** The patterns of the data, made once. */
+  function compiled(data) {
+    for (const message of data.messages) {
+      message.made ??= message.says.map(([says, fixed]) => [new RegExp(says.replaceAll("(?P<", "(?<"), "g"), fixed]);
+    }
+  }
+
+  function best(text, data) {
+    const last = [...text.matchAll(RAISED)].at(-1)?.index ?? 0;
+    let found = null;
+    for (const message of data.messages) {
+      if (!text.includes(message.needed ?? "")) continue;
+      for (const [says, fixed] of message.made) {
+        for (const match of text.matchAll(says)) {
+          const score = [match.index + match[0].length > last ? 1 : 0, fixed, match.index];
+          if (!found || larger(score, found.score)) found = { score, message, match, text };
+        }
+      }
+    }
+    return found;
+  }
+
+  function larger(one, other) {
+    const at = one.findIndex((part, index) => part !== other[index]);
+    return at >= 0 && one[at] > other[at];
+  }
+
+  function withApp(names) {
+    const table = (names.table ?? "").split(".").at(-1);
+    return table.includes("_") ? { app: table.split("_")[0], ...names } : names;
+  }
+
+  const named = (match) =>
+    Object.fromEntries(Object.entries(match?.groups ?? {}).filter(([, value]) => value !== undefined));
+
+  /** See `diagnosis.Diagnosis`. */
+  function diagnose(text, data) {
+    compiled(data);
+    text = cleaned(relevant(text));
+    const found = best(text, data) ?? best(unwrapped(text), data);
+    const raised = ([...text.matchAll(RAISED)].at(-1)?.[0] ?? "").trim();
+    const names = named([...text.matchAll(AT)].at(-1));
+    if (!found) return { message: null, line: "", raised, pages: [], names, django: DJANGO.test(text) };
+    const start = found.text.lastIndexOf("\n", found.match.index - 1) + 1;
+    const end = found.match.index + found.match[0].length;
+    const line = found.text.slice(found.match.index ? start : 0, end).trim().replace(/\s+/g, " ");
+    const hidden = ({ seen }) => (seen && text.includes(seen) ? 0 : 1);
+    const pages = found.message.pages.toSorted((one, other) => hidden(one) - hidden(other));
+    return {
+      message: found.message,
+      line,
+      raised,
+      pages: pages.map(({ name, ask }) => [name, ask ?? ""]),
+      names: withApp({ ...names, ...named(found.match) }),
+      django: true,
+    };
+  }
+
+  /** The short version of a page, with the names of the text in place of its own. */
+  function toType(name, diagnosis, data) {
+    const page = data.pages[name];
+    let ours = null;
+    for (const [says] of diagnosis.message.made) {
+      for (const said of page.said) {
+        says.lastIndex = 0;
+        const match = says.exec(said);
+        if (match && !ours) ours = withApp(named(match));
+      }
+    }
+    const wanted = new Map();
+    for (const [key, value] of Object.entries(diagnosis.names)) if (ours?.[key]) wanted.set(ours[key], value);
+    if (!wanted.size) return page.short;
+    const longest = [...wanted.keys()].sort((one, other) => other.length - one.length);
+    const escaped = longest.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+    const words = new RegExp(`\\b(?:${escaped.join("|")})\\b`, "g");
+    return page.short.map(([title, text]) => [title, text.replace(words, (word) => wanted.get(word))]);
+  }
+
+  window.findMyTrouble = { diagnose, toType };
+
+  /* The box */
+
+  const element = (name, options = {}, ...inside) => {
+    const made = Object.assign(document.createElement(name), options);
+    made.append(...inside);
+    return made;
+  };
+
+  let loading;
+  const load = (root) => (loading ??= fetch(new URL("find.json", root)).then((answer) => answer.json()));
+
+  function link(name, data, root) {
+    const page = data.pages[name];
+    return element("a", { href: new URL(page.path, root).href }, page.title);
+  }
+
+  function* told(text, data, root) {
+    const found = diagnose(text, data);
+    if (!found.message) {
+      if (found.raised) yield element("p", {}, "The last exception is: ", element("code", {}, found.raised));
+      const [, family, path] = data.nearest.find(([words]) => new RegExp(words).test(text));
+      const help = element("a", { href: new URL(path, root).href }, family);
+      const unknown =
+        "No message of Django's migrations that is known here stands in it. Read the traceback from its end: the last line says what, and the lowest line of a file of yours says where. The nearest pages: ";
+      if (found.django) yield element("p", {}, unknown, help);
+      else yield element("p", {}, "Nothing in it speaks of Django or of a migration: this site cannot help.");
+      return;
+    }
+    yield element("p", {}, element("code", {}, found.line));
+    const another = found.raised && !found.raised.includes(found.line) && !found.line.includes(found.raised);
+    const last = another ? ` (The last exception is another: ${found.raised})` : "";
+    yield element("p", {}, `${found.message.family}: ${found.message.means}${last}`);
+    if (!found.pages.length) return;
+    const [[first], ...others] = found.pages;
+    yield element("p", { className: "found" }, link(first, data, root));
+    yield element("p", {}, data.pages[first].cause);
+    for (const [title, lines] of toType(first, found, data)) {
+      yield element("p", { className: "where" }, title);
+      yield element("pre", { tabIndex: 0 }, element("code", {}, lines));
+    }
+    if (data.pages[first].data) yield element("p", {}, `Data: ${data.pages[first].data}`);
+    if (others.length) yield element("p", {}, "Or another page?");
+    const items = others.map(([name, ask]) => element("li", {}, `${ask} `, link(name, data, root)));
+    if (items.length) yield element("ul", {}, ...items.slice(0, 2));
+    if (items.length > 2) {
+      yield element("details", {}, element("summary", {}, "More questions"), element("ul", {}, ...items.slice(2)));
+    }
+  }
+
+  for (const place of document.querySelectorAll(".finder")) {
+    const root = new URL(place.dataset.root, location.href);
+    const box = element("textarea", { id: "find-error", rows: 3, spellcheck: false });
+    const label = element("label", { htmlFor: "find-error" }, "Paste the error, or all that the console says");
+    const answer = element("div", { className: "answer" });
+    answer.setAttribute("aria-live", "polite");
+    const show = async () => {
+      const text = box.value;
+      const data = text.trim() ? await load(root) : null;
+      answer.replaceChildren(...(data ? told(text, data, root) : []));
+    };
+    box.addEventListener("input", show);
+    box.addEventListener("focus", () => load(root), { once: true });
+    place.replaceChildren(label, box, answer);
+    const given = new URLSearchParams(location.search).get("error");
+    if (given) {
+      box.value = given;
+      show();
+    }
+  }
+}

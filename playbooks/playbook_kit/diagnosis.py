@@ -1,0 +1,141 @@
+"""From a pasted error to the page that helps: which message it is, what it names, what to type.
+
+Reads `docs/find.json` (see `troubles`), as `docs/javascripts/find.js` does, which does the same in the
+browser; both are tested on the same texts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+Data = Mapping[str, Any]
+
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
+# What logs, containers, CI and pytest put before each line.
+_BEFORE = re.compile(
+    r"^(?:[\w.-]+ +\| ?|\[?\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?\]? ?"
+    r"|(?:CRITICAL|ERROR|WARNING|INFO|DEBUG)\b[: -]*|E {2,}|[│|>] ?)+",
+    re.MULTILINE,
+)
+_QUOTES = str.maketrans("\u2018\u2019\u201c\u201d\xa0", "''\"\" ")
+# The first line of an exception: its class, at the start of a line.
+_RAISED = re.compile(
+    r"^(?:\w+\.)*[A-Z]\w*(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b.*$", re.MULTILINE
+)
+_LIKELY = re.compile(r"(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b")
+_AT = re.compile(r"(?:Applying|Unapplying|Faking) (?P<app>\w+)\.(?P<migration>\w+)\.\.\.")
+_DJANGO = re.compile(r"migrat|manage\.py|django", re.IGNORECASE | re.ASCII)
+_NARROW = 40  # characters: a terminal is wider
+# Of a text that is longer than twice its tail: lines at its end, and around the last exceptions.
+_TAIL, _AROUND, _MOST = 300, 10, 50
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What a text is about. `message`: a row of the data, None where no row fits; `line`: the line
+    that says it; `raised`: the last exception of the text, if any; `pages`: names of playbooks with
+    the question that decides for each, the likeliest first, without one; `names`: what the text
+    names, by the words of `messages.PARTS`; `django`: whether it speaks of Django at all."""
+
+    message: Data | None
+    line: str
+    raised: str
+    pages: tuple[tuple[str, str], ...]
+    names: dict[str, str]
+    django: bool
+
+
+def cleaned(text: str) -> str:
+    """The text without colours, without what stands before each line, and with straight quotes."""
+    text = _COLOURS.sub("", text).replace("\r\n", "\n").replace("\r", "\n").translate(_QUOTES)
+    return _BEFORE.sub("", text)
+
+
+def relevant(text: str) -> str:
+    """Of a long text its end, and what stands around the last exceptions: all that can answer."""
+    lines = text.split("\n")
+    end = len(lines) - _TAIL
+    if end <= _TAIL:
+        return text
+    raised = list(islice((at for at in reversed(range(end)) if _LIKELY.search(lines[at])), _MOST))
+    near = {at + by for at in raised for by in range(-_AROUND, _AROUND + 1)}
+    kept = sorted(at for at in near if 0 <= at < end)
+    return "\n".join(lines[at] for at in [*kept, *range(end, len(lines))])
+
+
+def unwrapped(text: str) -> str:
+    """The text with those lines joined that end where a terminal has cut them."""
+    lines = text.split("\n")
+    width = max(map(len, lines))
+    if width < _NARROW:
+        return text
+    return "".join(line if len(line) == width else f"{line}\n" for line in lines)
+
+
+def diagnose(text: str, data: Data) -> Diagnosis:
+    """Which message the text is about: one that its last exception says, else one that stands
+    anywhere in it; of several that with the longest words that do not vary."""
+    text = cleaned(relevant(text))
+    found = _best(text, data) or _best(unwrapped(text), data)
+    raised = [match[0].strip() for match in _RAISED.finditer(text)]
+    last = raised[-1] if raised else ""
+    at = list(_AT.finditer(text))
+    names = at[-1].groupdict() if at else {}
+    if found is None:
+        return Diagnosis(None, "", last, (), names, bool(_DJANGO.search(text)))
+    message, match = found
+    names = _with_app(names | match.groupdict())
+    start = match.string.rfind("\n", 0, match.start()) + 1
+    line = " ".join(match.string[start : match.end()].split())
+    pages = sorted(message["pages"], key=lambda page: page.get("seen", "\0") not in text)
+    asked = tuple((page["name"], page.get("ask", "")) for page in pages)
+    return Diagnosis(message, line, last, asked, names, True)
+
+
+def nearest(text: str, data: Data) -> tuple[str, str]:
+    """Of a text without a known message the family that is nearest: its title and its path."""
+    return next((title, path) for words, title, path in data["nearest"] if re.search(words, text))
+
+
+def _best(text: str, data: Data) -> tuple[Data, re.Match[str]] | None:
+    """The message that says most in the last exception, or anywhere, and where it does."""
+    raised = [match.start() for match in _RAISED.finditer(text)]
+    last = raised[-1] if raised else 0
+    best: tuple[tuple[bool, int, int], Data, re.Match[str]] | None = None
+    for message in data["messages"]:
+        if message.get("needed", "") not in text:
+            continue
+        for says, fixed in message["says"]:
+            for match in re.finditer(says, text):
+                score = (match.end() > last, fixed, match.start())
+                if best is None or score > best[0]:
+                    best = score, message, match
+    return best and best[1:]
+
+
+def _with_app(names: dict[str, str]) -> dict[str, str]:
+    """A table begins with the label of its app, unless somebody has named it."""
+    table = names.get("table", "").rpartition(".")[2]
+    return {"app": table.partition("_")[0]} | names if "_" in table else names
+
+
+def to_type(name: str, diagnosis: Diagnosis, data: Data) -> list[tuple[str, str]]:
+    """The short version of this page, each block with its title, with the names of the text in place
+    of those of the page's own run."""
+    page = data["pages"][name]
+    ours: dict[str, str] = {}
+    for says, _ in diagnosis.message["says"] if diagnosis.message else ():
+        for said in page["said"]:
+            match = re.search(says, said)
+            if match and not ours:
+                ours = _with_app(match.groupdict())
+    new = {ours[key]: value for key, value in diagnosis.names.items() if ours.get(key)}
+    if not new:
+        return [(title, text) for title, text in page["short"]]
+    longest = sorted(new, key=len, reverse=True)
+    words = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest))})\b")
+    return [(title, words.sub(lambda found: new[found[0]], text)) for title, text in page["short"]]
