@@ -27,7 +27,6 @@ IN_OTHER_WORDS = {
 }
 EXCEPTIONS_EXEMPT = {
     "InvalidBasesError": "a base model in an app without migrations: a change of bases",
-    "InvalidMigrationPlan": "a plan of both directions, which no command of Django makes",
 }
 TYPED = "a slip in what was typed: nothing is broken, and the message says what to type instead"
 UPDATE = "makemigrations --update refuses, and changes nothing: a way to work, not a trouble"

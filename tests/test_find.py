@@ -56,7 +56,7 @@ def test_a_first_place_that_may_be_wrong_shows_the_others(pasted: list[Pasted]) 
             assert all(others), f"{one.about}: a question has to decide"
 
 
-@pytest.mark.parametrize("text", strangers(), ids=lambda text: text.splitlines()[-1][:40])
+@pytest.mark.parametrize("text", list(strangers()), ids=lambda text: text.splitlines()[-1][:40])
 def test_an_error_of_something_else_is_none_of_ours(text: str) -> None:
     found = diagnose(text, DATA)
     assert found.message is None

@@ -12,6 +12,7 @@
   const LIKELY = /(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b/;
   const AT = /(?:Applying|Unapplying|Faking) (?<app>\w+)\.(?<migration>\w+)\.\.\./g;
   const DJANGO = /migrat|manage\.py|django/i;
+  const NONE = "Is none of these so?";
   const NARROW = 40;
   const TAIL = 300;
   const AROUND = 10;
@@ -101,7 +102,7 @@
       message: found.message,
       line,
       raised,
-      pages: pages.map(({ name, ask }) => [name, ask ?? ""]),
+      pages: pages.map(({ name, ask }, at) => [name, ask ?? (at ? NONE : "")]),
       names: withApp({ ...names, ...named(found.match) }),
       django: true,
     };
@@ -113,8 +114,7 @@
     let ours = null;
     for (const [says] of diagnosis.message.made) {
       for (const said of page.said) {
-        says.lastIndex = 0;
-        const match = says.exec(said);
+        const match = new RegExp(says.source).exec(said); // without `g`, which would remember a place
         if (match && !ours) ours = withApp(named(match));
       }
     }

@@ -2,8 +2,8 @@
 # title: Edits of a model that send no SQL
 # answer: >-
 #   A help text, choices, validators, `on_delete` or an ordering write a migration, and no statement.
-#   On SQLite some of them still build the table again. Commit each one: while it is missing,
-#   `makemigrations --check` fails, and the next person gets it into their own migration.
+#   A new `default`, `upload_to` or `auto_now` builds the table again on SQLite. Commit each one: while
+#   it is missing, `makemigrations --check` fails, and the next person gets it into their migration.
 # databases: [SQLite, PostgreSQL]
 # group: changes
 # ---

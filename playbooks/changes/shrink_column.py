@@ -11,7 +11,7 @@
 # broken: []
 # data: "may be lost: only what you decide to cut"
 # undo: go back with migrate; the values return
-# safe_in: production
+# safe_in: "production: while no old code adds books, which knows nothing of the new field"
 # applied: "elsewhere too: where it said OK, it is taken back first"
 # databases: [SQLite]
 # again_on: [PostgreSQL]
@@ -266,6 +266,7 @@ assert undone.chain().whole, "and the old code fits"
 assert len(production.rows("select id from lending_loan")) == 5, "no loan is lost"
 assert made_up[0][1] == "Frankenstein; or, Th", "cut"
 assert (stored[0][1], read) == (on(SQLite="9.99", PostgreSQL="10.0"), "10.0\n"), "rounded"
+assert laptop.chain().whole, "the laptop has no row without a file"
 later = production.clone("later")
 later.run("python manage.py migrate library 0007 --verbosity 0")
 later.rows("update library_book set title = 'The Strange Case of Dr Jekyll' where id = 1")

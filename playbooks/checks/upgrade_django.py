@@ -65,15 +65,10 @@ def fine(place):
 GENRE = 'models.ForeignKey("library.Genre", models.CASCADE, null=True, related_name="+")'
 WHY = "models.TextField(null=True, help_text={})".format
 DAY = "models.DateTimeField(default=datetime(2020, 1, 1, tzinfo=timezone.utc))"
-translated = applied(
-    "translated",
-    ADD(WHY('_("Why")')),
-    "from django.utils.translation import gettext_lazy as _",
-    WHY('"Why"'),
-)
-dated = applied(
-    "dated", ADD(DAY), "from datetime import datetime, timezone", "models.DateTimeField()"
-)
+LAZY = "from django.utils.translation import gettext_lazy as _"
+translated = applied("translated", ADD(WHY('_("Why")')), LAZY, WHY('"Why"'))
+ZONE = "from datetime import datetime, timezone"
+dated = applied("dated", ADD(DAY), ZONE, "models.DateTimeField()")
 linked = applied("linked", ADD(GENRE), "", GENRE)
 strings = applied("strings", ADD(WHY('"Why"')), "", WHY('"Why"'))
 
@@ -94,12 +89,7 @@ coloured.replace(MODELS, COPIES, f"{COPIES}    it = models.CharField(max_length=
 # %%
 FILES = [
     ("`ugettext_lazy`", translated, ("import gettext_lazy", "import ugettext_lazy"), "`gettext_lazy`"),
-    (
-        "`utc` of `django.utils.timezone`",
-        dated,
-        ("datetime, timezone", "datetime\n\nfrom django.utils import timezone"),
-        "`from datetime import timezone`",
-    ),
+    ("`utc` of `django.utils.timezone`", dated, ("datetime, timezone", "datetime\n\nfrom django.utils import timezone"), "`from datetime import timezone`"),
     ("`ForeignKey` without `on_delete`", linked, ('"library.Genre", models.CASCADE', '"library.Genre"'), "`on_delete=models.CASCADE`"),
     ("`six`, imported and not used", strings, ("\nfrom django.db", "from django.utils import six\n\nfrom django.db"), "nothing: delete the line"),
     ("a field of a library that is gone", coloured, ("colours.Colour", "models.Char"), "the field that it was built on"),

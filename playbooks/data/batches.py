@@ -206,7 +206,7 @@ chart("Memory at most, in steps of four times", "KB", {WAYS[it].replace("`", "")
 #
 # ## What a kill leaves
 #
-# The process ends at once when half of its `UPDATE`s are done. Then `migrate` is typed again. The two ways
+# The process ends at once when half of its updates are done. Then `migrate` is typed again. The two ways
 # that are not here have the same transaction as the one above them.
 
 # %%

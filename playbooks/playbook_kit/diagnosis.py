@@ -29,6 +29,8 @@ _RAISED = re.compile(
 _LIKELY = re.compile(r"(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b")
 _AT = re.compile(r"(?:Applying|Unapplying|Faking) (?P<app>\w+)\.(?P<migration>\w+)\.\.\.")
 _DJANGO = re.compile(r"migrat|manage\.py|django", re.IGNORECASE | re.ASCII)
+# The page that is the likeliest where nothing in the text speaks for another.
+_NONE = "Is none of these so?"
 _NARROW = 40  # characters: a terminal is wider
 # Of a text that is longer than twice its tail: lines at its end, and around the last exceptions.
 _TAIL, _AROUND, _MOST = 300, 10, 50
@@ -92,7 +94,9 @@ def diagnose(text: str, data: Data) -> Diagnosis:
     start = match.string.rfind("\n", 0, match.start()) + 1
     line = " ".join(match.string[start : match.end()].split())
     pages = sorted(message["pages"], key=lambda page: page.get("seen", "\0") not in text)
-    asked = tuple((page["name"], page.get("ask", "")) for page in pages)
+    asked = tuple(
+        (page["name"], page.get("ask", _NONE * bool(at))) for at, page in enumerate(pages)
+    )
     return Diagnosis(message, line, last, asked, names, True)
 
 
