@@ -174,10 +174,17 @@ def search_box(browser: Browser, address: str) -> Iterator[Page]:
 def test_the_search_finds_each_error_text_pasted_whole(
     search_box: Page, playbook: Playbook
 ) -> None:
-    """Among the first five: several pages quote texts of the same words."""
+    """Among the first five, or among as many as quote a text of the same words."""
     for symptom in playbook.symptoms:
         results = results_of(search_box, symptom)
-        assert playbook.page in results[:5], f"{symptom!r} finds {results}, not {playbook.page}"
+        alike = sum(words(symptom) in map(words, book.symptoms) for book in PLAYBOOKS)
+        found = results[: max(5, alike + 1)]
+        assert playbook.page in found, f"{symptom!r} finds {results}, not {playbook.page}"
+
+
+def words(symptom: str) -> str:
+    """An error text without the names in it."""
+    return re.sub(r'"[^"]*"', "", symptom)
 
 
 @each_playbook
@@ -246,6 +253,11 @@ def test_a_pasted_error_is_answered_in_the_page(laptop: Page, path: str) -> None
     box = laptop.get_by_label("Paste the error")
     box.fill(PASTED)
     answer = laptop.locator(".finder .answer")
+    answer.get_by_role("link").first.wait_for()
+    laptop.set_viewport_size({"width": 390, "height": 844})
+    assert laptop.evaluate("document.documentElement.scrollWidth") == 390
+    laptop.add_script_tag(content=AXE_SCRIPT)
+    assert laptop.evaluate("axe.run().then(found => found.violations.map(one => one.id))") == []
     answer.get_by_role("link", name="Two branches added a migration to the same app").click()
     assert urlsplit(laptop.url).path == "/playbooks/conflicts/two-leaf-nodes/"
 

@@ -167,7 +167,7 @@
     yield element("p", {}, data.pages[first].cause);
     for (const [title, lines] of toType(first, found, data)) {
       yield element("p", { className: "where" }, title);
-      yield element("pre", { tabIndex: 0 }, element("code", {}, lines));
+      yield element("pre", {}, element("code", {}, lines));
     }
     if (data.pages[first].data) yield element("p", {}, `Data: ${data.pages[first].data}`);
     if (others.length) yield element("p", {}, "Or another page?");
@@ -180,7 +180,7 @@
 
   for (const place of document.querySelectorAll(".finder")) {
     const root = new URL(place.dataset.root, location.href);
-    const box = element("textarea", { id: "find-error", rows: 3, spellcheck: false });
+    const box = element("textarea", { id: "find-error", rows: 2, spellcheck: false });
     const label = element("label", { htmlFor: "find-error" }, "Paste the error, or all that the console says");
     const answer = element("div", { className: "answer" });
     answer.setAttribute("aria-live", "polite");

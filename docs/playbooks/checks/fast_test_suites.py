@@ -136,9 +136,10 @@ def row(way, place, *lines):
     for change in (None, reads, newest, edited, forgotten):
         if change:
             change(place)
-        outputs.append([place.attempt(line) for line in lines])
+        # Without a word: processes side by side print in any order.
+        outputs.append([place.carry_out(line) for line in lines])
         place.run("git reset --quiet --hard && git clean --quiet --force library")
-    counts = [str(sum(it.count("  Applying ") for it in of)) for of in outputs[:2]]
+    counts = [str(sum(it.output.count("  Applying ") for it in of)) for of in outputs[:2]]
     ends = ["**stops**" if any(it.code for it in of) else "passes" for of in outputs]
     assert ends[0] == "passes", f"{way} passes without a fault"
     return [way, *counts, *ends[2:], ends[1]]
