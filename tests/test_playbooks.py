@@ -165,7 +165,7 @@ def test_there_is_a_floor_under_the_numbers(outcomes: dict[str, Result | Failure
     """Rule 8: a collector that finds nothing must not pass."""
     results = [outcome for outcome in outcomes.values() if isinstance(outcome, Result)]
     assert len(EVERY) == len(list(ROOT.glob("*/[!_]*.py"))) - kit_files() >= 112
-    assert sum(1 for result in results for _ in result.shown("command")) >= 6000
+    assert sum(1 for result in results for _ in result.shown("command")) >= 4500
     assert sum(len(result.header.symptoms) for result in results) >= 180
     assert sum(1 for result in results for _ in result.shown("chain")) >= 100
 
