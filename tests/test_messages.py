@@ -12,6 +12,7 @@ import inspect
 import pkgutil
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import django.db.migrations
 import django.db.migrations.operations
@@ -19,15 +20,10 @@ import django.db.migrations.questioner
 import pytest
 from pasted import DATA
 from playbook_kit.diagnosis import diagnose
+from playbook_kit.errors import HeaderError
+from playbook_kit.messages import read
+from test_coverage import COMMANDS
 
-COMMANDS = (
-    "makemigrations",
-    "migrate",
-    "optimizemigration",
-    "showmigrations",
-    "sqlmigrate",
-    "squashmigrations",
-)
 # What no command can be brought to say, and why.
 CALLED = "called by code of a library in a way that no command does"
 EXEMPT = {
@@ -126,6 +122,19 @@ def has_row(text: str) -> bool:
         for says, _ in message["says"]
     ]
     return any(re.search(says, it) for says in patterns for it in variants)
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("says: a\n    means: b", "the keys are"),
+        ("says: '{nobody}'\n    means: b\n    go: {}", "nobody"),
+    ],
+)
+def test_a_row_that_is_none_is_refused_with_a_sentence(tmp_path: Path, row: str, told: str) -> None:
+    (tmp_path / "messages.yaml").write_text(f"loading:\n  - {row}\n")
+    with pytest.raises(HeaderError, match=told):
+        read(tmp_path / "messages.yaml")
 
 
 def test_each_exemption_is_of_a_message_that_there_is() -> None:

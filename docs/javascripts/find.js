@@ -8,8 +8,8 @@
   const COLOURS = /\x1b\[[0-9;?]*[A-Za-z]/g;
   const BEFORE =
     /^(?:[\w.-]+ +\| ?|\[?\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?\]? ?|(?:CRITICAL|ERROR|WARNING|INFO|DEBUG)\b[: -]*|E {2,}|[│|>] ?)+/gm;
-  const RAISED = /^(?:\w+\.)*[A-Z]\w*(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b.*$/gm;
   const LIKELY = /(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b/;
+  const RAISED = new RegExp(`^(?:\\w+\\.)*[A-Z]\\w*${LIKELY.source}.*$`, "gm");
   const AT = /(?:Applying|Unapplying|Faking) (?<app>\w+)\.(?<migration>\w+)\.\.\./g;
   const DJANGO = /migrat|manage\.py|django/i;
   const NONE = "Is none of these so?";
@@ -95,7 +95,7 @@
     if (!found) return { message: null, line: "", raised, pages: [], names, django: DJANGO.test(text) };
     const start = found.text.lastIndexOf("\n", found.match.index - 1) + 1;
     const end = found.match.index + found.match[0].length;
-    const line = found.text.slice(found.match.index ? start : 0, end).trim().replace(/\s+/g, " ");
+    const line = found.text.slice(start, end).trim().replace(/\s+/g, " ");
     const hidden = ({ seen }) => (seen && text.includes(seen) ? 0 : 1);
     const pages = found.message.pages.toSorted((one, other) => hidden(one) - hidden(other));
     return {
@@ -111,15 +111,11 @@
   /** The short version of a page, with the names of the text in place of its own. */
   function toType(name, diagnosis, data) {
     const page = data.pages[name];
-    let ours = null;
-    for (const [says] of diagnosis.message.made) {
-      for (const said of page.said) {
-        const match = new RegExp(says.source).exec(said); // without `g`, which would remember a place
-        if (match && !ours) ours = withApp(named(match));
-      }
-    }
+    // Without `g`, which would remember a place.
+    const matches = diagnosis.message.made.flatMap(([says]) => page.said.map((said) => said.match(says.source)));
+    const ours = withApp(named(matches.find(Boolean)));
     const wanted = new Map();
-    for (const [key, value] of Object.entries(diagnosis.names)) if (ours?.[key]) wanted.set(ours[key], value);
+    for (const [key, value] of Object.entries(diagnosis.names)) if (ours[key]) wanted.set(ours[key], value);
     if (!wanted.size) return page.short;
     const longest = [...wanted.keys()].sort((one, other) => other.length - one.length);
     const escaped = longest.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));

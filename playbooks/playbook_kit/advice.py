@@ -34,18 +34,22 @@ def _known(found: Diagnosis, data: Data) -> Iterator[str]:
     if not found.pages:
         return
     (first, _), *others = found.pages
-    page = data["pages"][first]
     yield ""
-    yield f"{page['title']}  docs/{page['path'].rstrip('/')}.md"
-    yield page["cause"]
+    yield _link(first, data)
+    yield data["pages"][first]["cause"]
     for title, lines in to_type(first, found, data):
         yield from ["", f"# {title}", lines]
     if others:
         yield ""
     for name, ask in others[:_OTHERS]:
-        yield f"{ask}  {data['pages'][name]['title']}  docs/{data['pages'][name]['path'].rstrip('/')}.md"
+        yield f"{ask}  {_link(name, data)}"
     for name, ask in others[_OTHERS:]:
         yield f"{ask}  {name}"
+
+
+def _link(name: str, data: Data) -> str:
+    page = data["pages"][name]
+    return f"{page['title']}  docs/{page['path'].rstrip('/')}.md"
 
 
 def _unknown(found: Diagnosis, family: str, path: str) -> Iterator[str]:

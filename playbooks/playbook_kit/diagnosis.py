@@ -22,11 +22,10 @@ _BEFORE = re.compile(
     re.MULTILINE,
 )
 _QUOTES = str.maketrans("\u2018\u2019\u201c\u201d\xa0", "''\"\" ")
-# The first line of an exception: its class, at the start of a line.
-_RAISED = re.compile(
-    r"^(?:\w+\.)*[A-Z]\w*(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b.*$", re.MULTILINE
-)
-_LIKELY = re.compile(r"(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b")
+# How the class of an exception ends; and its line, which begins with the class.
+_ENDS = r"(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b"
+_LIKELY = re.compile(_ENDS)
+_RAISED = re.compile(rf"^(?:\w+\.)*[A-Z]\w*{_ENDS}.*$", re.MULTILINE)
 _AT = re.compile(r"(?:Applying|Unapplying|Faking) (?P<app>\w+)\.(?P<migration>\w+)\.\.\.")
 _DJANGO = re.compile(r"migrat|manage\.py|django", re.IGNORECASE | re.ASCII)
 # The page that is the likeliest where nothing in the text speaks for another.
@@ -131,12 +130,10 @@ def to_type(name: str, diagnosis: Diagnosis, data: Data) -> list[tuple[str, str]
     """The short version of this page, each block with its title, with the names of the text in place
     of those of the page's own run."""
     page = data["pages"][name]
-    ours: dict[str, str] = {}
-    for says, _ in diagnosis.message["says"] if diagnosis.message else ():
-        for said in page["said"]:
-            match = re.search(says, said)
-            if match and not ours:
-                ours = _with_app(match.groupdict())
+    spellings = diagnosis.message["says"] if diagnosis.message else ()
+    matches = (re.search(says, said) for says, _ in spellings for said in page["said"])
+    own = next(filter(None, matches), None)
+    ours = _with_app(own.groupdict()) if own else {}
     new = {ours[key]: value for key, value in diagnosis.names.items() if ours.get(key)}
     if not new:
         return [(title, text) for title, text in page["short"]]

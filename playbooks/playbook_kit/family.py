@@ -53,4 +53,9 @@ def _seen(header: Header) -> str:
     text = " ".join(header.symptoms[0].split())
     if len(text) > _LONGEST:
         text = text[:_LONGEST].rpartition(" ")[0] + " …"
+    return code(text)
+
+
+def code(text: str) -> str:
+    """A text as it is printed, for a cell of a Markdown table."""
     return f"<code>{html.escape(text).replace('|', '&#124;')}</code>"

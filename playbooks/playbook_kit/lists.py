@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Container, Mapping
 
-from .family import INDEX, order
+from .family import INDEX, code, order
 from .header import GROUPS, Header
 from .source import Playbook
 
@@ -58,7 +57,6 @@ def symptoms(headers: Headers, landing: Container[str] = ()) -> str:
         name = f"[{title}](playbooks/{group}/{INDEX})" if group in landing else title
         lines += [f"## {name}", "", "| It says | The playbook |", "|---|---|"]
         for symptom, link in said:
-            text = html.escape(" ".join(symptom.split())).replace("|", "&#124;")
-            lines.append(f"| <code>{text}</code> | {link} |")
+            lines.append(f"| {code(' '.join(symptom.split()))} | {link} |")
         lines.append("")
     return "\n".join(lines)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .errors import PlaybookError
+from .errors import HeaderError
 
 # Of each word in braces, what it stands for.
 PARTS = {
@@ -54,7 +54,7 @@ class Message:
 
 
 def read(path: Path) -> list[Message]:
-    """The rows of the file. Raises PlaybookError for a row that is not one."""
+    """The rows of the file. Raises HeaderError for a row that is not one."""
     import yaml
 
     families = yaml.safe_load(path.read_text())
@@ -63,8 +63,11 @@ def read(path: Path) -> list[Message]:
 
 def _row(family: str, row: Mapping[str, Any]) -> Message:
     if not {"says", "means", "go"} <= set(row) <= _KEYS:
-        raise PlaybookError(f"messages.yaml: {row}", "says, means and go", ", ".join(row))
+        raise HeaderError(f"messages.yaml: {row}: the keys are {', '.join(sorted(_KEYS))}")
     says = row["says"] if isinstance(row["says"], list) else [row["says"]]
+    for word in _BRACES.findall(" ".join(says)):
+        if word not in PARTS:
+            raise HeaderError(f"messages.yaml: {{{word}}} is none of {', '.join(PARTS)}")
     pages = [
         Page(name, **(how if isinstance(how, dict) else {"ask": how or ""}))
         for name, how in row["go"].items()

@@ -6,13 +6,13 @@ The patterns come from `playbooks/messages.yaml`, all that is said of a page fro
 
 from __future__ import annotations
 
-import html
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from .errors import HeaderError
+from .family import code
 from .header import GROUPS, Header
 from .lists import Headers
 from .messages import Message, fixed, pattern, read
@@ -64,12 +64,11 @@ def data_file(
     path = docs / DATA
     pages = json.loads(path.read_text())["pages"] if path.exists() else {}
     named = {page.name for row in rows for page in row.pages}
-    new = {result.name: _page(result) for result in results}
+    pages |= {result.name: _page(result) for result in results}
     known = [playbook.name for playbook, _ in headers if playbook.name in named]
-    told = {name: new.get(name) or pages[name] for name in known if name in {*new, *pages}}
     data = {
         "messages": [_row(row) for row in rows],
-        "pages": told,
+        "pages": {name: pages[name] for name in known if name in pages},
         "nearest": [[words, GROUPS[it], f"playbooks/{it}/"] for words, it in NEAREST],
     }
     return (
@@ -111,11 +110,7 @@ def catalogue(headers: Headers, rows: list[Message]) -> str:
                     f"[{titles[page.name][1].title}](playbooks/{titles[page.name][0]}.md)"
                     for page in row.pages
                 )
-                said = "<br>".join(f"<code>{_cell(says)}</code>" for says in row.says)
+                said = "<br>".join(map(code, row.says))
                 lines.append(f"| {said} | {row.means.replace('|', '&#124;')} | {links} |")
         lines.append("")
     return "\n".join(lines)
-
-
-def _cell(says: str) -> str:
-    return html.escape(says).replace("|", "&#124;")
