@@ -172,8 +172,7 @@ def test_each_playbook_with_an_error_is_found_by_a_text_of_its_own(
         name for name, it in outcomes.items() if isinstance(it, Result) and it.header.symptoms
     }
     found = {one.playbook for one in pasted if one.playbook in names(diagnose(one.text, DATA))}
-    # Of these the errors stand in the log of a server, or in what a page answers.
-    assert with_error - found <= {"linear_history"}
+    assert with_error - found == set()
 
 
 def test_what_the_box_loads_is_small() -> None:
