@@ -49,13 +49,13 @@ class Result:
 
 def key(playbook: Playbook) -> str:
     """Names everything that can change the result: playbook, kit, sandbox project, versions."""
-    text = _tools() + playbook.path.parent.name + playbook.path.read_text()
+    text = repr(versions()) + _tools() + playbook.path.parent.name + playbook.path.read_text()
     return hashlib.sha256(text.encode()).hexdigest()[:20]
 
 
 @cache
 def _tools() -> str:
-    return fingerprint(versions(), KIT, PROJECT)
+    return fingerprint({}, KIT, PROJECT)
 
 
 def load(key: str) -> Result | None:
