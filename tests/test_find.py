@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import gzip
 
 import pytest
 from browser import open_browser
@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from pasted import DATA, DRESSES, Pasted, corpus, strangers
 from playbook_kit import Sandbox, sandbox
 from playbook_kit.cli import main
-from playbook_kit.diagnosis import Diagnosis, diagnose, to_type
+from playbook_kit.diagnosis import Diagnosis, diagnose, reason, relevant, to_type
 from playbook_kit.execution import Failure
 from playbook_kit.messages import PARTS, read
 from playbook_kit.results import Result
@@ -97,6 +97,8 @@ def test_the_last_exception_counts_in_a_whole_traceback(
     assert found.names["migration"] == "0007_shelf"
     assert (found.names["app"], found.names["table"]) == ("library", "library_shelf")
     assert found.raised == 'django.db.utils.OperationalError: table "library_shelf" already exists'
+    why = "Your last exception is OperationalError, raised while applying library.0007_shelf."
+    assert reason(found, DATA) == why
 
 
 def test_a_message_in_another_language_is_known_by_its_class() -> None:
@@ -113,9 +115,14 @@ def test_commands_name_what_the_text_names() -> None:
     assert "library" not in lines
 
 
-def test_a_text_of_20000_lines_is_read_from_its_end() -> None:
-    log = "\n".join(f"2026-01-05 09:00:00,123 INFO GET /books/{n} 200" for n in range(20_000))
-    for text in (f"{log}\n{CONFLICT}", f"{CONFLICT}\n{log}"):
+LOG = "\n".join(f"2026-01-05 09:00:00,123 INFO GET /books/{n} 200" for n in range(20_000))
+LONG = [f"{LOG}\n{CONFLICT}", f"{CONFLICT}\n{LOG}", "\n".join(["ValueError: no"] * 20_000)]
+
+
+def test_of_a_text_of_20000_lines_a_few_are_read() -> None:
+    for text in LONG:
+        assert relevant(text).count("\n") < 1500
+    for text in LONG[:2]:
         assert names(diagnose(text, DATA))[0] == "two_leaf_nodes"
 
 
@@ -123,12 +130,13 @@ IN_BROWSER = """([texts, data]) => texts.map((text) => {
   const found = findMyTrouble.diagnose(text, data);
   const [first] = found.pages;
   const lines = first ? findMyTrouble.toType(first[0], found, data) : [];
-  return [found.line, found.raised, found.pages, found.names, found.django, lines];
+  const why = findMyTrouble.reason(found, data);
+  return [found.line, found.raised, why, found.pages, found.names, found.django, lines];
 })"""
 
 
 def test_the_box_on_the_site_gives_the_same_answers(pasted: list[Pasted]) -> None:
-    texts = [*(one.text for one in pasted), *strangers(), CONFLICT]
+    texts = [*(one.text for one in pasted), *strangers(), CONFLICT, *LONG]
     with open_browser() as browser:
         page = browser.new_page()
         page.add_script_tag(path=REPOSITORY / "docs" / "javascripts" / "find.js")
@@ -137,7 +145,8 @@ def test_the_box_on_the_site_gives_the_same_answers(pasted: list[Pasted]) -> Non
         found = diagnose(text, DATA)
         lines = to_type(found.pages[0][0], found, DATA) if found.pages else []
         pages, typed = [list(page) for page in found.pages], [list(block) for block in lines]
-        assert answer == [found.line, found.raised, pages, found.names, found.django, typed], text
+        said = [found.line, found.raised, reason(found, DATA), pages, found.names, found.django]
+        assert answer == [*said, typed], text
 
 
 def test_the_command_reads_a_pipe_and_answers_with_an_exit_code() -> None:
@@ -176,4 +185,6 @@ def test_each_playbook_with_an_error_is_found_by_a_text_of_its_own(
 
 
 def test_what_the_box_loads_is_small() -> None:
-    assert len(json.dumps(DATA)) < 200_000
+    data = (REPOSITORY / "docs" / "find.json").read_bytes()
+    assert len(gzip.compress(data)) < 50_000
+    assert "less than 50 KB" in (REPOSITORY / "docs" / "find.md").read_text()

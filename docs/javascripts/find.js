@@ -10,7 +10,7 @@
     /^(?:[\w.-]+ +\| ?|\[?\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?\]? ?|(?:CRITICAL|ERROR|WARNING|INFO|DEBUG)\b[: -]*|E {2,}|[│|>] ?)+/gm;
   const LIKELY = /(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b/;
   const RAISED = new RegExp(`^(?:\\w+\\.)*[A-Z]\\w*${LIKELY.source}.*$`, "gm");
-  const AT = /(?:Applying|Unapplying|Faking) (?<app>\w+)\.(?<migration>\w+)\.\.\./g;
+  const AT = /(?<does>Applying|Unapplying|Faking) (?<app>\w+)\.(?<migration>\w+)\.\.\.(?!\s*(?:OK|DONE|FAKED))/g;
   const DJANGO = /migrat|manage\.py|django/i;
   const NONE = "Is none of these so?";
   const NARROW = 40;
@@ -91,29 +91,49 @@
     text = cleaned(relevant(text));
     const found = best(text, data) ?? best(unwrapped(text), data);
     const raised = ([...text.matchAll(RAISED)].at(-1)?.[0] ?? "").trim();
-    const names = named([...text.matchAll(AT)].at(-1));
-    if (!found) return { message: null, line: "", raised, pages: [], names, django: DJANGO.test(text) };
+    const { does, ...names } = named([...text.matchAll(AT)].at(-1));
+    const stage = does ? `${does.toLowerCase()} ${names.app}.${names.migration}` : seen(data.stages, text);
+    if (!found) return { message: null, line: "", raised, stage, pages: [], names, django: DJANGO.test(text) };
     const start = found.text.lastIndexOf("\n", found.match.index - 1) + 1;
     const end = found.match.index + found.match[0].length;
     const line = found.text.slice(start, end).trim().replace(/\s+/g, " ");
-    const hidden = ({ seen }) => (seen && text.includes(seen) ? 0 : 1);
+    const hidden = ({ seen }) => (seen && new RegExp(seen).test(text) ? 0 : 1);
     const pages = found.message.pages.toSorted((one, other) => hidden(one) - hidden(other));
     return {
       message: found.message,
       line,
       raised,
+      stage,
       pages: pages.map(({ name, ask }, at) => [name, ask ?? (at ? NONE : "")]),
       names: withApp({ ...names, ...named(found.match) }),
       django: true,
     };
   }
 
+  const seen = (rows, text) => rows.find(([files]) => new RegExp(files).test(text))?.[1] ?? "";
+
+  function reason({ line, raised, stage }, { words }) {
+    if (!raised) return "";
+    if (line && !raised.includes(line) && !line.includes(raised)) return words.another.replace("{raised}", () => raised);
+    const name = raised.split(":")[0].split(".").at(-1);
+    return (stage ? words.during : words.raised).replace("{raised}", name).replace("{stage}", stage);
+  }
+
+  /** What the error text of a page names that is the first of this message. */
+  function own(said, made) {
+    for (const text of said) {
+      for (const [says] of made) {
+        const match = text.match(says.source); // without `g`, which would remember a place
+        if (match) return withApp({ ...named([...text.matchAll(AT)][0]), ...named(match) });
+      }
+    }
+    return {};
+  }
+
   /** The short version of a page, with the names of the text in place of its own. */
   function toType(name, diagnosis, data) {
     const page = data.pages[name];
-    // Without `g`, which would remember a place.
-    const matches = diagnosis.message.made.flatMap(([says]) => page.said.map((said) => said.match(says.source)));
-    const ours = withApp(named(matches.find(Boolean)));
+    const ours = own(page.said, diagnosis.message.made);
     const wanted = new Map();
     for (const [key, value] of Object.entries(diagnosis.names)) if (ours[key]) wanted.set(ours[key], value);
     if (!wanted.size) return page.short;
@@ -123,7 +143,7 @@
     return page.short.map(([title, text]) => [title, text.replace(words, (word) => wanted.get(word))]);
   }
 
-  window.findMyTrouble = { diagnose, toType };
+  window.findMyTrouble = { diagnose, toType, reason };
 
   /* The box */
 
@@ -142,21 +162,18 @@
   }
 
   function* told(text, data, root) {
+    const { words } = data;
     const found = diagnose(text, data);
     if (!found.message) {
-      if (found.raised) yield element("p", {}, "The last exception is: ", element("code", {}, found.raised));
-      const [, family, path] = data.nearest.find(([words]) => new RegExp(words).test(text));
+      if (found.raised) yield element("p", {}, `${words.last} `, element("code", {}, found.raised));
+      const [, family, path] = data.nearest.find(([known]) => new RegExp(known).test(text));
       const help = element("a", { href: new URL(path, root).href }, family);
-      const unknown =
-        "No message of Django's migrations that is known here stands in it. Read the traceback from its end: the last line says what, and the lowest line of a file of yours says where. The nearest pages: ";
-      if (found.django) yield element("p", {}, unknown, help);
-      else yield element("p", {}, "Nothing in it speaks of Django or of a migration: this site cannot help.");
+      if (found.django) yield element("p", {}, `${words.unknown} ${words.nearest} `, help);
+      else yield element("p", {}, words.stranger);
       return;
     }
-    yield element("p", {}, element("code", {}, found.line));
-    const another = found.raised && !found.raised.includes(found.line) && !found.line.includes(found.raised);
-    const last = another ? ` (The last exception is another: ${found.raised})` : "";
-    yield element("p", {}, `${found.message.family}: ${found.message.means}${last}`);
+    yield element("p", {}, `${words.says} `, element("code", {}, found.line));
+    yield element("p", {}, `${found.message.family}: ${found.message.means} ${reason(found, data)}`);
     if (!found.pages.length) return;
     const [[first], ...others] = found.pages;
     yield element("p", { className: "found" }, link(first, data, root));
@@ -165,12 +182,12 @@
       yield element("p", { className: "where" }, title);
       yield element("pre", {}, element("code", {}, lines));
     }
-    if (data.pages[first].data) yield element("p", {}, `Data: ${data.pages[first].data}`);
-    if (others.length) yield element("p", {}, "Or another page?");
+    if (data.pages[first].data) yield element("p", {}, `${words.data} ${data.pages[first].data}`);
+    if (others.length) yield element("p", {}, words.others);
     const items = others.map(([name, ask]) => element("li", {}, `${ask} `, link(name, data, root)));
     if (items.length) yield element("ul", {}, ...items.slice(0, 2));
     if (items.length > 2) {
-      yield element("details", {}, element("summary", {}, "More questions"), element("ul", {}, ...items.slice(2)));
+      yield element("details", {}, element("summary", {}, words.more), element("ul", {}, ...items.slice(2)));
     }
   }
 

@@ -3,16 +3,19 @@
    1. Material's search reads a query as a language: `--merge` excludes a word or stops the search,
       and a quoted name is demanded of every result. People paste error texts, which are full of
       this. So the search is given the words alone; what the reader typed stays as it is.
-      Numbers alone are left out: the search of Lunr stops at some (its tree mixes them up).
+      Numbers alone are left out: the search of Lunr stops at some (its tree mixes them up). Of a
+      whole console output only what the last exception says: the names around it would weigh more.
    2. It does not see a paste with the mouse.
    3. Two of Material's elements have no name or the wrong role for a screen reader. */
 
 const FIELD = "[data-md-component=search-query]";
 const LETTER = /\p{L}/u;
+const SAID = /.*(?:^|\s)((?:\w+\.)*[A-Z]\w*(?:Error|Exception|DoesNotExist|History|Missing|Plan):.*)/s;
 const QUERY = 2; // the type of the message in which Material sends the query to its worker
 
 function words(text) {
-  const parts = text.split(/[^\p{L}\p{N}_.]+/u);
+  const said = text.match(SAID)?.[1] ?? text;
+  const parts = said.split(/[^\p{L}\p{N}_.]+/u);
   return parts.map((part) => part.replace(/^\.+|\.+$/g, "")).filter((part) => LETTER.test(part)).join(" ");
 }
 

@@ -7,7 +7,7 @@ browser; both are tested on the same texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -26,7 +26,11 @@ _QUOTES = str.maketrans("\u2018\u2019\u201c\u201d\xa0", "''\"\" ")
 _ENDS = r"(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b"
 _LIKELY = re.compile(_ENDS)
 _RAISED = re.compile(rf"^(?:\w+\.)*[A-Z]\w*{_ENDS}.*$", re.MULTILINE)
-_AT = re.compile(r"(?:Applying|Unapplying|Faking) (?P<app>\w+)\.(?P<migration>\w+)\.\.\.")
+# The migration in which a command has stopped: no OK follows its name.
+STOPPED = re.compile(
+    r"(?P<does>Applying|Unapplying|Faking) (?P<app>\w+)\.(?P<migration>\w+)\.\.\."
+    r"(?!\s*(?:OK|DONE|FAKED))"
+)
 _DJANGO = re.compile(r"migrat|manage\.py|django", re.IGNORECASE | re.ASCII)
 # The page that is the likeliest where nothing in the text speaks for another.
 _NONE = "Is none of these so?"
@@ -38,13 +42,15 @@ _TAIL, _AROUND, _MOST = 300, 10, 50
 @dataclass(frozen=True)
 class Diagnosis:
     """What a text is about. `message`: a row of the data, None where no row fits; `line`: the line
-    that says it; `raised`: the last exception of the text, if any; `pages`: names of playbooks with
-    the question that decides for each, the likeliest first, without one; `names`: what the text
-    names, by the words of `messages.PARTS`; `django`: whether it speaks of Django at all."""
+    that says it; `raised`: the last exception of the text, if any; `stage`: what Django was doing
+    then, as far as the text tells; `pages`: names of playbooks with the question that decides for
+    each, the likeliest first, without one; `names`: what the text names, by the words of
+    `messages.PARTS`; `django`: whether it speaks of Django at all."""
 
     message: Data | None
     line: str
     raised: str
+    stage: str
     pages: tuple[tuple[str, str], ...]
     names: dict[str, str]
     django: bool
@@ -84,19 +90,46 @@ def diagnose(text: str, data: Data) -> Diagnosis:
     found = _best(text, data) or _best(unwrapped(text), data)
     raised = [match[0].strip() for match in _RAISED.finditer(text)]
     last = raised[-1] if raised else ""
-    at = list(_AT.finditer(text))
+    at = list(STOPPED.finditer(text))
     names = at[-1].groupdict() if at else {}
+    stage = _stage(text, names.pop("does", ""), names, data)
     if found is None:
-        return Diagnosis(None, "", last, (), names, bool(_DJANGO.search(text)))
+        return Diagnosis(None, "", last, stage, (), names, bool(_DJANGO.search(text)))
     message, match = found
     names = _with_app(names | match.groupdict())
     start = match.string.rfind("\n", 0, match.start()) + 1
     line = " ".join(match.string[start : match.end()].split())
-    pages = sorted(message["pages"], key=lambda page: page.get("seen", "\0") not in text)
+    pages = sorted(message["pages"], key=lambda page: not _seen(page, text))
     asked = tuple(
         (page["name"], page.get("ask", _NONE * bool(at))) for at, page in enumerate(pages)
     )
-    return Diagnosis(message, line, last, asked, names, True)
+    return Diagnosis(message, line, last, stage, asked, names, True)
+
+
+def _seen(page: Data, text: str) -> bool:
+    return "seen" in page and bool(re.search(page["seen"], text))
+
+
+def _stage(text: str, does: str, names: Mapping[str, str], data: Data) -> str:
+    """What Django was doing: carrying out a migration, else what the files of the traceback tell."""
+    if does:
+        return f"{does.lower()} {names['app']}.{names['migration']}"
+    return next((str(words) for files, words in data["stages"] if re.search(files, text)), "")
+
+
+def reason(found: Diagnosis, data: Data) -> str:
+    """Why this answer: the last exception, and when it was raised; of a text without one, nothing."""
+    if not found.raised:
+        return ""
+    words: dict[str, str] = data["words"]
+    if found.line and found.line not in found.raised and found.raised not in found.line:
+        return words["another"].replace("{raised}", found.raised)
+    name = found.raised.partition(":")[0].rpartition(".")[2]
+    return (
+        words["during" if found.stage else "raised"]
+        .replace("{raised}", name)
+        .replace("{stage}", found.stage)
+    )
 
 
 def nearest(text: str, data: Data) -> tuple[str, str]:
@@ -126,14 +159,22 @@ def _with_app(names: dict[str, str]) -> dict[str, str]:
     return {"app": table.partition("_")[0]} | names if "_" in table else names
 
 
+def _own(said: Iterable[str], spellings: Iterable[list[str]]) -> dict[str, str]:
+    """What the error text of a page names that is the first of this message."""
+    for text in said:
+        for says, _ in spellings:
+            match = re.search(says, text)
+            if match:
+                stopped = STOPPED.search(text)
+                return _with_app((stopped.groupdict() if stopped else {}) | match.groupdict())
+    return {}
+
+
 def to_type(name: str, diagnosis: Diagnosis, data: Data) -> list[tuple[str, str]]:
     """The short version of this page, each block with its title, with the names of the text in place
     of those of the page's own run."""
     page = data["pages"][name]
-    spellings = diagnosis.message["says"] if diagnosis.message else ()
-    matches = (re.search(says, said) for says, _ in spellings for said in page["said"])
-    own = next(filter(None, matches), None)
-    ours = _with_app(own.groupdict()) if own else {}
+    ours = _own(page["said"], diagnosis.message["says"] if diagnosis.message else ())
     new = {ours[key]: value for key, value in diagnosis.names.items() if ours.get(key)}
     if not new:
         return [(title, text) for title, text in page["short"]]

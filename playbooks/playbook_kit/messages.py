@@ -34,7 +34,7 @@ _KEYS = {"says", "means", "go", "with"}
 @dataclass(frozen=True)
 class Page:
     """A playbook that a message leads to, and what decides for it: a question for the reader, or
-    words (`seen`) that stand in the text and answer it."""
+    a regular expression (`seen`) of words in the text that answer it."""
 
     name: str
     ask: str = ""

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .diagnosis import STOPPED
 from .errors import HeaderError
 from .family import code
 from .header import GROUPS, Header
@@ -40,6 +41,34 @@ NEAREST = (
     (r"psycopg|OperationalError|InternalError", "production"),
     (r"", "mismatch"),
 )
+# What Django was doing when it raised an exception, by the files and functions of its traceback; the
+# first that stands in the text counts.
+STAGES = (
+    (r"in create_contenttypes|in create_permissions", "writing content types and permissions"),
+    (r"in load_disk|in import_module", "importing migrations, models or settings"),
+    (r"in build_graph|in validate_consistency|in ensure_not_cyclic", "loading the graph"),
+    (r"in check_consistent_history|in applied_migrations", "reading the history"),
+    (r"in ask_\w+|in _choice_input|in _boolean_input", "asking a question"),
+    (r"migrations[\\/]+(?:writer|serializer)\.py", "writing a migration"),
+    (r"migrations[\\/]+autodetector\.py", "comparing models and migrations"),
+    (r"in state_forwards|migrations[\\/]+state\.py", "building the models of a migration"),
+    (r"migrations[\\/]+executor\.py", "carrying out migrations"),
+)
+# The words of the answer, in the terminal and in the box.
+WORDS = {
+    "says": "It says:",
+    "raised": "Your last exception is {raised}.",
+    "during": "Your last exception is {raised}, raised while {stage}.",
+    "another": "The last exception is another: {raised}",
+    "last": "The last exception is:",
+    "data": "Data:",
+    "others": "Or another page?",
+    "more": "More questions",
+    "unknown": "No message of Django's migrations that is known here stands in it. Read the traceback "
+    "from its end: the last line says what, and the lowest line of a file of yours says where.",
+    "nearest": "The nearest pages:",
+    "stranger": "Nothing in it speaks of Django or of a migration: this site cannot help.",
+}
 
 
 def messages(root: Path, headers: Headers) -> list[Message]:
@@ -69,6 +98,8 @@ def data_file(
     data = {
         "messages": [_row(row) for row in rows],
         "pages": {name: pages[name] for name in known if name in pages},
+        "stages": STAGES,
+        "words": WORDS,
         "nearest": [[words, GROUPS[it], f"playbooks/{it}/"] for words, it in NEAREST],
     }
     return (
@@ -93,9 +124,20 @@ def _page(result: Result) -> dict[str, Any]:
         "path": f"playbooks/{result.page}/",
         "cause": header.cause or header.answer,
         "data": header.data,
-        "said": list(header.symptoms),
+        "said": [_said(result, symptom) for symptom in header.symptoms],
         "short": [[it.title, "\n".join(it.lines)] for it in short_version(result)],
     }
+
+
+def _said(result: Result, symptom: str) -> str:
+    """The error text, after the migration in which a command of the run stopped with it."""
+    flat = " ".join(symptom.split())
+    for shown in result.shown("command"):
+        before, said, _ = " ".join(shown["output"].split()).partition(flat)
+        stopped = list(STOPPED.finditer(before)) if said else ()
+        if stopped:
+            return f"{stopped[-1][0]} {flat}"
+    return symptom
 
 
 def catalogue(headers: Headers, rows: list[Message]) -> str:
