@@ -8,6 +8,7 @@ machine does not have is named, and what was recorded with it before is kept.
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -27,6 +28,9 @@ PAIRS = {
     "6.0": ("3.12", "3.13"),
     "6.1": ("3.12", "3.13"),
 }
+
+# In an output, the line of an exception, or of a check that refuses.
+SAID = re.compile(r"[\w.]+(?:Error|Exception)\b|[\w.]+: \(\w+\.E\d+\)")
 
 
 def prepared(interpreter: str, django: str, home: Path) -> Path:
@@ -60,10 +64,12 @@ def run_on(python: Path, home: Path, names: list[str]) -> dict[str, Any]:
 
 
 def told(error: str) -> list[str]:
-    """What a page says of a failure: neither the place on this machine nor the next step."""
-    return [
-        line.strip() for line in error.splitlines()[2:5] if not line.strip().startswith("again:")
-    ]
+    """What a page says of a failure: neither the place on this machine nor the next step, and of an
+    output the error."""
+    lines = [line.strip() for line in error.splitlines()[2:] if line.strip()]
+    said = [line for line in lines[3:] if SAID.match(line)]
+    first = [line.removesuffix(", and at the end:") for line in lines[:3]]
+    return [line for line in first if not line.startswith("again:")] + said[:2]
 
 
 def joined(old: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:

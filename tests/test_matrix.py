@@ -15,13 +15,16 @@ from playbook_kit.template import REPOSITORY
 WRITTEN = json.loads(RECORD.read_text())
 
 
-def test_another_django_than_that_of_the_pages_has_been_run() -> None:
-    runs = WRITTEN["runs"].values()
+def test_nearly_all_playbooks_have_run_on_each_django_and_each_python() -> None:
+    """An edited playbook may wait for the next `make matrix`: its page says nothing until then."""
     pairs = {f"{django}-{python}" for django, pythons in tool.PAIRS.items() for python in pythons}
-    assert set(WRITTEN["runs"]) <= pairs
-    assert "6.1" in {run["versions"]["django"][:3] for run in runs}
-    for run in runs:
-        assert len(run["passed"]) + len(run["failed"]) > 50
+    assert set(WRITTEN["runs"]) == pairs
+    for pair, run in WRITTEN["runs"].items():
+        made = f"{run['versions']['django']}-{run['versions']['python']}"
+        assert [part.split(".")[:2] for part in made.split("-")] == [
+            part.split(".") for part in pair.split("-")
+        ]
+        assert len(run["passed"]) + len(run["failed"]) > 0.9 * len(EVERY)
         assert not set(run["passed"]) & set(run["failed"])
 
 

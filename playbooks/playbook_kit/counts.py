@@ -12,7 +12,7 @@ def numbers(results: list[Result]) -> str:
     """A table of what ran: how many of each, and under which versions."""
     commands = _shown(results, "command")
     databases = [
-        f"{name} {results[0].versions[key]} ({_count(results, name)} playbooks)"
+        f"{name} {results[0].versions[key]} (playbooks: {_count(results, name)})"
         for name, key in DATABASES.items()
         if _count(results, name)
     ]
