@@ -119,28 +119,33 @@
     return (stage ? words.during : words.raised).replace("{raised}", name).replace("{stage}", stage);
   }
 
-  /** What the error text of a page names that is the first of this message. */
-  function own(said, made) {
+  /** What the error texts of a page name: those of this message, then those of others. */
+  function* own(said, made) {
+    const others = [];
     for (const text of said) {
-      for (const [says] of made) {
-        const match = text.match(says.source); // without `g`, which would remember a place
-        if (match) return withApp({ ...named([...text.matchAll(AT)][0]), ...named(match) });
-      }
+      const names = named([...text.matchAll(AT)][0]);
+      // Without `g`, which would remember a place.
+      const match = made.map(([says]) => text.match(says.source)).find(Boolean);
+      if (match) yield withApp({ ...names, ...named(match) });
+      others.push(names);
     }
-    return {};
+    yield* others;
   }
 
   /** The short version of a page, with the names of the text in place of its own. */
   function toType(name, diagnosis, data) {
-    const page = data.pages[name];
-    const ours = own(page.said, diagnosis.message.made);
-    const wanted = new Map();
-    for (const [key, value] of Object.entries(diagnosis.names)) if (ours[key]) wanted.set(ours[key], value);
-    if (!wanted.size) return page.short;
-    const longest = [...wanted.keys()].sort((one, other) => other.length - one.length);
-    const escaped = longest.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
-    const words = new RegExp(`\\b(?:${escaped.join("|")})\\b`, "g");
-    return page.short.map(([title, text]) => [title, text.replace(words, (word) => wanted.get(word))]);
+    const { said, short } = data.pages[name];
+    for (const ours of own(said, diagnosis.message.made)) {
+      const pairs = Object.entries(diagnosis.names).filter(([key]) => ours[key]);
+      const wanted = new Map(pairs.map(([key, value]) => [ours[key], value]));
+      const longest = [...wanted.keys()].sort((one, other) => other.length - one.length);
+      const escaped = longest.map((word) => word.replace(/[\\^$.*+?()[\]{}|/]/g, "\\$&"));
+      const words = new RegExp(`\\b(?:${escaped.join("|")})\\b`, "g");
+      if (wanted.size && short.some(([, text]) => text.search(words) >= 0)) {
+        return short.map(([title, text]) => [title, text.replace(words, (word) => wanted.get(word))]);
+      }
+    }
+    return short;
   }
 
   window.findMyTrouble = { diagnose, toType, reason };

@@ -7,7 +7,7 @@ browser; both are tested on the same texts.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -159,25 +159,35 @@ def _with_app(names: dict[str, str]) -> dict[str, str]:
     return {"app": table.partition("_")[0]} | names if "_" in table else names
 
 
-def _own(said: Iterable[str], spellings: Iterable[list[str]]) -> dict[str, str]:
-    """What the error text of a page names that is the first of this message."""
+def _own(said: list[str], spellings: list[list[str]]) -> Iterator[dict[str, str]]:
+    """What the error texts of a page name: those of this message, then those of others."""
+    others = []
     for text in said:
-        for says, _ in spellings:
-            match = re.search(says, text)
-            if match:
-                stopped = STOPPED.search(text)
-                return _with_app((stopped.groupdict() if stopped else {}) | match.groupdict())
-    return {}
+        stopped = STOPPED.search(text)
+        names = stopped.groupdict() if stopped else {}
+        match = next(filter(None, (re.search(says, text) for says, _ in spellings)), None)
+        if match:
+            yield _with_app(names | match.groupdict())
+        others.append(names)
+    yield from others
 
 
 def to_type(name: str, diagnosis: Diagnosis, data: Data) -> list[tuple[str, str]]:
     """The short version of this page, each block with its title, with the names of the text in place
-    of those of the page's own run."""
+    of those of the page's own run, as far as they stand in it."""
     page = data["pages"][name]
-    ours = _own(page["said"], diagnosis.message["says"] if diagnosis.message else ())
-    new = {ours[key]: value for key, value in diagnosis.names.items() if ours.get(key)}
-    if not new:
-        return [(title, text) for title, text in page["short"]]
-    longest = sorted(new, key=len, reverse=True)
-    words = re.compile(rf"\b(?:{'|'.join(map(re.escape, longest))})\b")
-    return [(title, words.sub(lambda found: new[found[0]], text)) for title, text in page["short"]]
+    blocks: list[tuple[str, str]] = [(title, text) for title, text in page["short"]]
+    for ours in _own(page["said"], diagnosis.message["says"] if diagnosis.message else []):
+        new = {ours[key]: value for key, value in diagnosis.names.items() if ours.get(key)}
+        if new and any(_any_of(new).search(text) for _, text in blocks):
+            return [(title, _put(new, text)) for title, text in blocks]
+    return blocks
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str]:
+    longest = sorted(names, key=len, reverse=True)
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, longest))})\b")
+
+
+def _put(new: Mapping[str, str], text: str) -> str:
+    return _any_of(new).sub(lambda found: new[found[0]], text)
