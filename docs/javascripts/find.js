@@ -61,7 +61,7 @@
     const last = [...text.matchAll(RAISED)].at(-1)?.index ?? 0;
     let found = null;
     for (const message of data.messages) {
-      if (!text.includes(message.needed ?? "")) continue;
+      if (text.search(message.needed ?? "") < 0) continue;
       for (const [says, fixed] of message.made) {
         for (const match of text.matchAll(says)) {
           const score = [match.index + match[0].length > last ? 1 : 0, fixed, match.index];

@@ -143,7 +143,7 @@ def _best(text: str, data: Data) -> tuple[Data, re.Match[str]] | None:
     last = raised[-1] if raised else 0
     best: tuple[tuple[bool, int, int], Data, re.Match[str]] | None = None
     for message in data["messages"]:
-        if message.get("needed", "") not in text:
+        if not re.search(message.get("needed", ""), text):
             continue
         for says, fixed in message["says"]:
             for match in re.finditer(says, text):

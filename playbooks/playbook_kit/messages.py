@@ -43,8 +43,8 @@ class Page:
 
 @dataclass(frozen=True)
 class Message:
-    """One row. `says`: the spellings of the message; `needed`: words that have to stand in the text
-    as well; `pages`: the likeliest first; `family`: its heading in the catalogue."""
+    """One row. `says`: the spellings of the message; `needed`: a regular expression that has to be
+    found in the text as well; `pages`: the likeliest first; `family`: its heading in the catalogue."""
 
     family: str
     says: tuple[str, ...]
