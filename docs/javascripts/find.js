@@ -89,7 +89,9 @@
   function diagnose(text, data) {
     compiled(data);
     text = cleaned(relevant(text));
-    const found = best(text, data) ?? best(unwrapped(text), data);
+    let found = best(text, data);
+    const whole = best(unwrapped(text), data);
+    if (whole && (!found || larger(whole.score.slice(0, 2), found.score.slice(0, 2)))) found = whole;
     const raised = ([...text.matchAll(RAISED)].at(-1)?.[0] ?? "").trim();
     const { does, ...names } = named([...text.matchAll(AT)].at(-1));
     const stage = does ? `${does.toLowerCase()} ${names.app}.${names.migration}` : seen(data.stages, text);

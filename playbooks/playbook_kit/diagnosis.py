@@ -87,7 +87,9 @@ def diagnose(text: str, data: Data) -> Diagnosis:
     """Which message the text is about: one that its last exception says, else one that stands
     anywhere in it; of several that with the longest words that do not vary."""
     text = cleaned(relevant(text))
-    found = _best(text, data) or _best(unwrapped(text), data)
+    found, whole = _best(text, data), _best(unwrapped(text), data)
+    if whole and (found is None or whole[0] > found[0]):
+        found = whole
     raised = [match[0].strip() for match in _RAISED.finditer(text)]
     last = raised[-1] if raised else ""
     at = list(STOPPED.finditer(text))
@@ -95,7 +97,7 @@ def diagnose(text: str, data: Data) -> Diagnosis:
     stage = _stage(text, names.pop("does", ""), names, data)
     if found is None:
         return Diagnosis(None, "", last, stage, (), names, bool(_DJANGO.search(text)))
-    message, match = found
+    _, message, match = found
     names = _with_app(names | match.groupdict())
     start = match.string.rfind("\n", 0, match.start()) + 1
     line = " ".join(match.string[start : match.end()].split())
@@ -137,20 +139,21 @@ def nearest(text: str, data: Data) -> tuple[str, str]:
     return next((title, path) for words, title, path in data["nearest"] if re.search(words, text))
 
 
-def _best(text: str, data: Data) -> tuple[Data, re.Match[str]] | None:
-    """The message that says most in the last exception, or anywhere, and where it does."""
+def _best(text: str, data: Data) -> tuple[tuple[bool, int], Data, re.Match[str]] | None:
+    """The message that says most in the last exception, or anywhere, with that as a score, and where
+    it stands last."""
     raised = [match.start() for match in _RAISED.finditer(text)]
     last = raised[-1] if raised else 0
-    best: tuple[tuple[bool, int, int], Data, re.Match[str]] | None = None
+    best: tuple[tuple[bool, int], Data, re.Match[str]] | None = None
     for message in data["messages"]:
         if not re.search(message.get("needed", ""), text):
             continue
         for says, fixed in message["says"]:
             for match in re.finditer(says, text):
-                score = (match.end() > last, fixed, match.start())
-                if best is None or score > best[0]:
+                score = (match.end() > last, fixed)
+                if best is None or (*score, match.start()) > (*best[0], best[2].start()):
                     best = score, message, match
-    return best and best[1:]
+    return best
 
 
 def _with_app(names: dict[str, str]) -> dict[str, str]:
