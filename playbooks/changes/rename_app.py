@@ -28,20 +28,29 @@ old, new = sys.argv[1:]
 for file in pathlib.Path().rglob("*.py"):
     file.write_text(re.sub(rf"\b{old}\b", new, file.read_text()))
 """
+RENAME = r"""import os
+import sys
+
+import django
+from django.db import connection, transaction
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup()
+old, new = sys.argv[1:3]
+TABLES = "reader", "loan", "reader_favourites"
+steps = [f"alter table {old}_{table} rename to {new}_{table}" for table in TABLES]
+steps.append(f"update django_migrations set app = '{new}' where app = '{old}'")
+steps.append(f"update django_content_type set app_label = '{new}' where app_label = '{old}'")
+with transaction.atomic(), connection.cursor() as cursor:
+    for number, step in enumerate(steps, start=1):
+        cursor.execute(step)
+"""
 EMAIL = "    email = models.EmailField(unique=True)\n"
 SHIP = "git add . && git commit --quiet --message '{}' && git push --quiet"
 PULL = "git pull --quiet --no-rebase"
-ROWS = (
-    "select r.id, r.name, (select count(*) from lending_loan where reader_id = r.id) as loans, "
-    "(select count(*) from lending_reader_favourites where reader_id = r.id) as favourites "
-    "from lending_reader r order by r.id"
-)
+ROWS = "select r.id, r.name, (select count(*) from lending_loan where reader_id = r.id) as loans, (select count(*) from lending_reader_favourites where reader_id = r.id) as favourites from lending_reader r order by r.id"
 NEW_ROWS = ROWS.replace("lending_", "loans_")
-GRANTS = (
-    "select app_label, codename, group_id from auth_permission p join django_content_type t "
-    "on t.id = content_type_id left join auth_group_permissions g on g.permission_id = p.id "
-    "where codename = 'add_loan' order by t.id"
-)
+GRANTS = "select app_label, codename, group_id from auth_permission p join django_content_type t on t.id = content_type_id left join auth_group_permissions g on g.permission_id = p.id where codename = 'add_loan' order by t.id"
 
 # %% [markdown]
 # The app `lending` holds readers, their favourite books (a many-to-many field) and loans. Loans point
@@ -176,23 +185,26 @@ production.run("python manage.py remove_stale_contenttypes --include-stale-apps"
 # ### Or rename it all, in place of that
 #
 # Only with a stop, and where the new code has not migrated yet. With the new code, before `migrate`,
-# each table, the history and the content types get the new label:
-
+# each table, the history and the content types get the new label. Write your tables into `TABLES`.
+# All five statements are one transaction:
 
 # %%
-def rename(place, old, new):
-    for table in ("reader", "loan", "reader_favourites"):
-        place.rows(f"alter table {old}_{table} rename to {new}_{table}")
-    place.rows(f"update django_migrations set app = '{new}' where app = '{old}'")
-    place.rows(f"update django_content_type set app_label = '{new}' where app_label = '{old}'")
-
-
 early.run(f"{PULL} && git checkout --quiet HEAD~1")
-rename(early, "lending", "loans")
+early.write("rename_label.py", RENAME)
+killed = early.clone("killed")
+early.run("python rename_label.py lending loans")
 early.run("python manage.py migrate")
 
 # %% [markdown]
-# The way back is the same, with the two names exchanged.
+# The way back is the same, with the two names exchanged. And a stop in the middle? On a copy, the
+# process is killed after the third statement. No table has a new name, and the line can be typed again:
+
+# %%
+EXECUTE = "        cursor.execute(step)\n"
+KILL = f"{EXECUTE}        if number == int(sys.argv[3]):\n            os._exit(137)\n"
+killed.replace("rename_label.py", EXECUTE, KILL)
+killed.run("python rename_label.py lending loans 3", fails="")
+left = killed.rows(ROWS)
 
 # %% [markdown]
 # ## Make sure
@@ -295,6 +307,21 @@ assert copied.rows(GRANTS)[1] == ("loans", "add_loan", None), "and no permission
 assert early.chain().whole, "all renamed is whole"
 assert early.rows(NEW_ROWS) == before, "with every row"
 assert early.rows(GRANTS) == [("loans", "add_loan", 1)], "and the permission"
-rename(early, "loans", "lending")
+early.run("python rename_label.py loans lending")
 early.run("git checkout --quiet HEAD~1 && python manage.py migrate --check")
 assert (early.chain().whole, early.rows(ROWS)) == (True, before), "and back again"
+
+# %% tags=["check"]
+# Killed or failed after each of the five: all is as it was, and the next try goes through.
+OTHERS = "union all select app, name, 0, 0 from django_migrations union all select app_label, model, 0, 0 from django_content_type order by 1, 2"
+STATE = ROWS.replace("select r.id,", "select 'reader',", 1).replace("order by r.id", OTHERS)
+failed = killed.clone("failed")
+failed.replace("rename_label.py", "os._exit(137)", "cursor.execute('select no_such_column')")
+as_it_was = killed.rows(STATE)
+assert left == before, "the kill leaves every row, under the old names"
+for place, words in {killed: "", failed: "no_such_column"}.items():
+    for number in (1, 2, 3, 4, 5):
+        place.run(f"python rename_label.py lending loans {number}", fails=words)
+        assert place.rows(STATE) == as_it_was, f"{place.name} after statement {number}"
+    place.run("python rename_label.py lending loans 0 && python manage.py migrate --check")
+    assert (place.chain().whole, place.rows(NEW_ROWS)) == (True, before), "the next try"

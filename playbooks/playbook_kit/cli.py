@@ -1,4 +1,4 @@
-"""The command line: `playbooks list`, `run`, `diagnose`, `open`, `new`."""
+"""The command line: `playbooks list`, `run`, `diagnose`, `open`, `new`, and those of exercises."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TextIO
 
 import click
 
+from .cli_practice import COMMANDS
 from .errors import HeaderError, ServerError
 from .header import GROUPS
 from .source import Playbook, find
@@ -21,6 +22,10 @@ ROOT = REPOSITORY / "playbooks"
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """Run the playbooks of Django migrations and write their pages."""
+
+
+for _command in COMMANDS:
+    main.add_command(_command)
 
 
 @main.command(name="list")

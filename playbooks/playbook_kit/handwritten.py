@@ -15,6 +15,7 @@ from .graph import Graph
 from .inserts import fill, insert
 from .lists import Headers, symptoms
 from .messages import Message
+from .practice_page import exercise_tables
 from .results import Result
 from .troubles import catalogue
 
@@ -40,6 +41,7 @@ def handwritten_files(
         "chain-figures": chain_figures(by_name),
         "numbers": numbers(results) if known == by_name.keys() else "",
         "matrix": matrix.table(),
+        "exercises": exercise_tables(),
         "messages": catalogue(headers, rows) if rows else "",
     }
     files = {}

@@ -1,9 +1,10 @@
-"""`python probe/__main__.py chain|graph|rows ARGUMENT`, started in the sandbox's folder."""
+"""`python probe/__main__.py chain|graph|rows|judged ARGUMENT`, started in the sandbox's folder."""
 
 from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import django
 def main() -> None:
     """Print the answer as one line of JSON, the last line of the output."""
     sys.path[0] = str(Path.cwd())  # the project, in place of this folder
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", _settings())
     what, argument = sys.argv[1:3]
     print(json.dumps(_ANSWERS[what](argument)))
 
@@ -34,19 +35,26 @@ def _graph(app: str) -> dict[str, Any]:
 
 
 def _rows(sql: str) -> dict[str, Any]:
-    # A connection needs the settings and no app: most of Django's start is saved.
-    from django.db import connection
+    from playbook_kit.probe.asked import rows
 
-    with connection.cursor() as cursor:
-        cursor.execute(sql)
-        columns = [column[0] for column in cursor.description or ()]
-        rows = [list(row) for row in cursor.fetchall()] if columns else []
-    plain = (str, int, float, bool, type(None))
-    rows = [[cell if isinstance(cell, plain) else str(cell) for cell in row] for row in rows]
-    return {"columns": columns, "rows": rows}
+    return rows(sql)
 
 
-_ANSWERS = {"chain": _chain, "graph": _graph, "rows": _rows}
+def _judged(wanted: str) -> dict[str, Any]:
+    from playbook_kit.probe.judged import judged
+
+    return judged(json.loads(wanted))
+
+
+def _settings() -> str:
+    """The settings that the project's own manage.py names."""
+    manage = Path("manage.py")
+    text = manage.read_text(encoding="utf-8") if manage.is_file() else ""
+    named = re.search(r"DJANGO_SETTINGS_MODULE[\"'],\s*[\"']([\w.]+)[\"']", text)
+    return named[1] if named else "config.settings"
+
+
+_ANSWERS = {"chain": _chain, "graph": _graph, "rows": _rows, "judged": _judged}
 
 if __name__ == "__main__":
     main()

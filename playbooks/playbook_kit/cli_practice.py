@@ -1,0 +1,176 @@
+"""The commands of an exercise: `playbooks practice`, `check`, `hint`, `solution`, `reset`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from .exercises import Exercise, ExerciseError
+from .practice import State, exercise_of, here
+
+_DIRECTORY = click.Path(file_okay=False, path_type=Path)
+_IN = click.option(
+    "--in", "folder", type=_DIRECTORY, default=".", help="Where practice/ is. [default: here]"
+)
+# What would send the learner's own commands to another project or database.
+_FOREIGN = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "GIT_DIR")
+
+
+class _Said(click.ClickException):
+    """An exercise that cannot be made or found: one line, no traceback."""
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.argument("directory", type=_DIRECTORY, required=False)
+@_IN
+@click.option("--report", is_flag=True, help="Write what was done, as Markdown for a ticket.")
+def practice(name: str | None, directory: Path | None, folder: Path, report: bool) -> None:
+    """List the exercises, or put one into a directory.
+
+    NAME is a name of the list, or the path of an exercise file of your own. Without DIRECTORY it is
+    practice/NAME.
+    """
+    from .practice_lists import listed, reported
+
+    try:
+        if report:
+            click.echo(reported(folder))
+        elif name is None:
+            click.echo(listed(folder))
+        else:
+            _start(name, directory, folder)
+    except ExerciseError as error:
+        raise _Said(str(error)) from None
+
+
+def _start(name: str, directory: Path | None, folder: Path) -> None:
+    from .exercises import find
+    from .practice import fork_server, make
+
+    exercise = find(name)
+    directory = (directory or folder / "practice" / exercise.name).absolute()
+    click.echo(f"Breaking a project for {exercise.name}; it takes some seconds.")
+    known_as = str(exercise.path) if exercise.project or name.endswith("ml") else exercise.name
+    with fork_server() as server:
+        make(exercise, directory, known_as, server)
+    near = os.path.relpath(directory)
+    click.echo(
+        f"\n{exercise.title}\n\n{exercise.story.strip()}\n\n"
+        f"  cd {near}\n  {exercise.start.strip()}\n\n"
+        "Then repair it. playbooks check says what is still wrong, README.md how to go on."
+    )
+    _warn()
+
+
+def _warn() -> None:
+    for name in _FOREIGN:
+        if os.environ.get(name):
+            click.echo(
+                f"\nTake care: {name} is set in this shell. The judge ignores it, your own commands "
+                "do not: with it they may work on another database or project. Unset it first.",
+                err=True,
+            )
+
+
+def _here() -> tuple[Path, State, Exercise]:
+    try:
+        directory, state = here(Path.cwd())
+        return directory, state, exercise_of(state)
+    except ExerciseError as error:
+        raise _Said(str(error)) from None
+
+
+def _whole() -> tuple[Path, State, Exercise]:
+    directory, state, exercise = _here()
+    if state.unfinished:
+        raise _Said("it was stopped while it was made: playbooks reset finishes it")
+    return directory, state, exercise
+
+
+@click.command()
+@click.option("--watch", is_flag=True, help="Check again on every change, until all is right.")
+def check(watch: bool) -> None:
+    """Say what is right and what is still wrong in this exercise. Exit code 0: all is right."""
+    from .watching import changes
+
+    directory, *_ = _whole()
+    _warn()
+    done = _check(directory)
+    try:
+        for _ in changes(directory) if watch and not done else ():
+            click.echo("")
+            done = _check(directory)
+            if done:
+                break
+    except KeyboardInterrupt:
+        click.echo("Stopped.")
+    sys.exit(0 if done else 1)
+
+
+def _check(directory: Path) -> bool:
+    from .judge import judge
+    from .practice import HIDDEN, kept, load, now, save
+
+    lines = judge(directory, kept(directory), directory / HIDDEN)
+    done = all(line.right for line in lines)
+    state = load(directory)
+    state.checks += 1
+    state.solved = (state.solved or now()) if done else ""
+    save(directory, state)
+    for line in lines:
+        click.echo(str(line))
+    wrong = sum(not line.right for line in lines)
+    click.echo("\nAll is right." if done else f"\n{wrong} of {len(lines)} lines are wrong.")
+    return done
+
+
+@click.command()
+def hint() -> None:
+    """Give one more hint."""
+    from .practice import save
+
+    directory, state, exercise = _whole()
+    most = len(exercise.hints)
+    if state.hints >= most:
+        click.echo(
+            f"There are {most} hints, and you have seen all. playbooks solution shows a way."
+        )
+        return
+    state.hints += 1
+    save(directory, state)
+    click.echo(f"Hint {state.hints} of {most}: {' '.join(exercise.hints[state.hints - 1].split())}")
+
+
+@click.command()
+def solution() -> None:
+    """Show one way to repair it."""
+    from .practice import save
+    from .practice_lists import solved_by
+
+    directory, state, exercise = _whole()
+    state.seen_solution = True
+    save(directory, state)
+    click.echo(solved_by(exercise))
+
+
+@click.command()
+def reset() -> None:
+    """Start over: everything in this directory becomes what it was at the start."""
+    from .practice import finish, fork_server, save
+
+    directory, state, exercise = _here()
+    state.resets += not state.unfinished
+    save(directory, state)
+    try:
+        with fork_server() as server:
+            finish(exercise, directory, server)
+    except ExerciseError as error:
+        raise _Said(str(error)) from None
+    click.echo(f"{exercise.name} is as it was at the start.")
+
+
+COMMANDS = (practice, check, hint, solution, reset)

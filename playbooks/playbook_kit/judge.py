@@ -1,0 +1,137 @@
+"""The judge of an exercise: is the state right, whatever way led to it?
+
+It copies the project into a scratch directory and looks there: at the chain of the learner's own
+database, at a new database, and at the databases of colleagues after `migrate`.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import commands
+from .environment import frozen
+from .errors import last_lines
+from .exercises import Exercise, ExerciseError, Keep
+from .findings import data_lines, link_lines, spoken
+from .practice import HIDDEN
+from .sandbox import PROBE
+from .scratch import run_directory
+
+_LEFT_OUT = shutil.ignore_patterns(
+    ".git", HIDDEN, "__pycache__", "*.pyc", ".venv", "venv", "node_modules"
+)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One thing that is right or wrong: where (a link of the chain, the data), and what."""
+
+    right: bool
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{'right' if self.right else 'WRONG'}  {self.where}: {self.what}"
+
+
+def look(project: Path, scratch: Path, keep: Keep, **wanted: Any) -> dict[str, Any]:
+    """What `probe.judged` says of a copy of this project, made in the folder `scratch`."""
+    copy = scratch / "project"
+    shutil.copytree(project, copy, ignore=_LEFT_OUT)
+    sql = {what: one["sql"] if isinstance(one, dict) else one for what, one in keep.items()}
+    asked = {"migrate": False, "database": None, "keep": sql} | wanted
+    argv = [str(PROBE), "judged", json.dumps(asked)]
+    try:
+        code, out = commands.runner().python(argv, copy, frozen(scratch), "", 120)
+    except TimeoutError as error:
+        return {"error": f"it does not end: {error}"}
+    text = out.decode("utf-8", "replace")
+    if code:
+        return {"error": spoken(last_lines(text, 1).strip(), copy)}
+    answer: dict[str, Any] = json.loads(text.splitlines()[-1])
+    return answer
+
+
+def remember(exercise: Exercise, home: Path) -> dict[str, Any]:
+    """The rows of the broken state that a repair has to keep, by place. Raises ExerciseError."""
+
+    def rows(place: str, keep: Keep) -> dict[str, Any]:
+        scratch = home / f"look-{place}"
+        scratch.mkdir()
+        answer = look(home / place, scratch, keep)
+        if "rows" not in answer:
+            raise ExerciseError(f"{exercise.path}: {place} does not load: {answer}")
+        shutil.rmtree(scratch)
+        for what, one in keep.items():
+            if isinstance(one, dict):
+                answer["rows"][what] = {"rows": one["rows"]}
+            elif "error" in answer["rows"][what]:
+                told = answer["rows"][what]["error"]
+                raise ExerciseError(f"{exercise.path}: keep {what!r} on {place}: {told}")
+        return {"keep": keep, "rows": answer["rows"], "database": answer["database"]}
+
+    others = {name: rows(name, keep) for name, keep in exercise.colleagues.items()}
+    own = rows(exercise.place, exercise.keep)
+    return {"own": own, "colleagues": others, "branch": exercise.branch}
+
+
+def judge(project: Path, kept: dict[str, Any], databases: Path) -> list[Line]:
+    """Every line of the answer; all is right when each of them is. `databases`: the folder with
+    those of the colleagues."""
+    with run_directory() as scratch:
+
+        def asked(name: str, keep: Keep, **wanted: Any) -> Callable[[], dict[str, Any]]:
+            (scratch / name).mkdir()
+            return lambda: look(project, scratch / name, keep, **wanted)
+
+        calls = [asked("own", kept["own"]["keep"]), asked("new", {}, migrate=True, database="")]
+        for name, its in kept["colleagues"].items():
+            file = str(databases / f"{name}.sqlite3")
+            calls.append(asked(f"of-{name}", its["keep"], migrate=True, database=file))
+        with ThreadPoolExecutor() as pool:
+            own, new, *others = (call.result() for call in [pool.submit(one) for one in calls])
+    reason = _no_answer(own)
+    if reason:
+        return [Line(False, "project", reason)]
+    lines = [_on(kept["branch"], project)] if kept["branch"] else []
+    lines += [Line(*told) for told in link_lines(own)]
+    lines += [Line(*told) for told in data_lines(kept["own"]["rows"], own["rows"])]
+    lines.append(_built("a new database", new, []))
+    for name, its in kept["colleagues"].items():
+        answer = others.pop(0)
+        data = data_lines(its["rows"], answer["rows"]) if "rows" in answer else []
+        lines.append(_built(f"the database of {name}", answer, data))
+    return lines
+
+
+def _on(branch: str, project: Path) -> Line:
+    head = project / ".git" / "HEAD"
+    on = head.read_text().strip().removeprefix("ref: refs/heads/") if head.is_file() else "none"
+    return Line(on == branch, "branch", f"{on} is checked out, and it has to be {branch}")
+
+
+def _no_answer(answer: dict[str, Any]) -> str:
+    if "outside" in answer:
+        return f"its database is not in this directory: {answer['outside']}"
+    return f"it does not load: {spoken(answer['error'])}" if "error" in answer else ""
+
+
+def _built(where: str, answer: dict[str, Any], data: list[tuple[bool, str, str]]) -> Line:
+    """One line for a database on which the files were tried."""
+    reason = _no_answer(answer)
+    if reason:
+        return Line(False, where, reason)
+    if answer["stopped"]:
+        return Line(False, where, f"stops: {spoken(answer['stopped'])}")
+    wrong = [f"{link}: {what}" for right, link, what in link_lines(answer) if not right]
+    wrong += [f"{link}: {what}" for right, link, what in data if not right]
+    if wrong:
+        return Line(False, where, "; ".join(wrong))
+    kept = f"; {', '.join(what for _, _, what in data)}" if data else ""
+    return Line(True, where, f"every migration runs, the chain is whole{kept}")

@@ -1,0 +1,193 @@
+"""The directory of an exercise: made, found again, started over.
+
+All that the kit needs is in its hidden folder `.practice`: `state.json`, written first; `start.tar`,
+the broken project as it was; `kept.json` and the databases of colleagues for the judge; and the
+bare repository that is `origin`. A directory in which a process was killed has a state that says
+so, and `reset` finishes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import tarfile
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from .environment import frozen
+from .exercises import Exercise, ExerciseError, find
+from .scratch import run_directory
+
+HIDDEN = ".practice"
+_STATE = "state.json"
+
+
+@dataclass
+class State:
+    """What is known of an exercise under way. Times are ISO 8601, empty for not yet."""
+
+    exercise: str  # its name, or the path of its file
+    started: str
+    solved: str = ""
+    hints: int = 0
+    checks: int = 0
+    resets: int = 0
+    seen_solution: bool = False
+    unfinished: bool = True
+    kind: str = "playbooks practice"  # whose file this is
+
+
+def now() -> str:
+    """This moment, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def load(directory: Path) -> State:
+    """The state of the exercise in this directory. ExerciseError where there is none."""
+    try:
+        data = json.loads((directory / HIDDEN / _STATE).read_text(encoding="utf-8"))
+        state = State(**data)
+    except (OSError, ValueError, TypeError):
+        state = None
+    if state is None or state.kind != State.kind:
+        raise ExerciseError(f"{directory} is no exercise: playbooks practice makes one")
+    return state
+
+
+def save(directory: Path, state: State) -> None:
+    """Write the state, whole or not at all."""
+    _write(directory / HIDDEN / _STATE, json.dumps(asdict(state), indent=2))
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f"{path.name}.part")
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(path)
+
+
+def here(directory: Path) -> tuple[Path, State]:
+    """The exercise that this directory is in: it, or one above it. Raises ExerciseError."""
+    for folder in (directory, *directory.parents):
+        if (folder / HIDDEN / _STATE).is_file():
+            return folder, load(folder)
+    raise ExerciseError(f"{directory} is no exercise: playbooks practice makes one")
+
+
+def exercise_of(state: State) -> Exercise:
+    """The definition of the exercise under way."""
+    return find(state.exercise)
+
+
+def make(exercise: Exercise, directory: Path, known_as: str, server: str = "") -> None:
+    """Put the broken project into a directory that is new or empty. Raises ExerciseError."""
+    if (directory / HIDDEN / _STATE).is_file():
+        raise ExerciseError(f"{directory} is an exercise already: playbooks reset starts it over")
+    # All that a process leaves that was killed before it wrote the state.
+    there = list(directory.iterdir()) if directory.is_dir() else []
+    begun: tuple[list[Path], ...] = ([], [directory / HIDDEN / f"{_STATE}.part"])
+    left = [it for it in there if it.name != HIDDEN or list(it.iterdir()) not in begun]
+    if left or (directory.exists() and not directory.is_dir()):
+        raise ExerciseError(f"{directory} is not empty: name a new directory")
+    (directory / HIDDEN).mkdir(parents=True, exist_ok=True)
+    save(directory, State(known_as, now()))
+    finish(exercise, directory, server)
+
+
+def finish(exercise: Exercise, directory: Path, server: str = "") -> None:
+    """Make the directory what it is at the start, whatever is in it now."""
+    state, hidden = load(directory), directory / HIDDEN
+    state.unfinished, state.solved = True, ""
+    save(directory, state)
+    if not (hidden / "start.tar").is_file():
+        with run_directory() as scratch:
+            _pack(exercise, scratch, hidden, server)
+    for path in (*directory.iterdir(), *hidden.iterdir()):
+        if path.name not in (HIDDEN, _STATE, "start.tar"):
+            _remove(path)
+    with tarfile.open(hidden / "start.tar") as tar:
+        tar.extractall(hidden / "new", filter="data")
+    for path in (hidden / "new").iterdir():
+        path.replace((directory if path.name == "project" else hidden) / path.name)
+    for path in (directory / "project").iterdir():
+        path.replace(directory / path.name)
+    (directory / "project").rmdir()
+    (hidden / "new").rmdir()
+    state.unfinished = False
+    save(directory, state)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def _pack(exercise: Exercise, scratch: Path, hidden: Path, server: str) -> None:
+    from .judge import remember
+    from .readme import readme
+    from .stage import stage
+
+    home = scratch / "home"
+    home.mkdir()
+    project = stage(exercise, home, server)
+    kept = remember(exercise, home)
+    (home / "kept.json").write_text(json.dumps(kept), encoding="utf-8")
+    (project / "README.md").write_text(readme(exercise, kept["own"]["database"]), encoding="utf-8")
+    _settle(project)
+    part = hidden / "start.tar.part"
+    with tarfile.open(part, "w") as tar:
+        tar.add(project, "project", filter=_without_caches)
+        tar.add(home / "origin.git", "origin.git")
+        tar.add(home / "kept.json", "kept.json")
+        for name, its in kept["colleagues"].items():
+            tar.add(home / name / its["database"], f"{name}.sqlite3")
+    part.replace(hidden / "start.tar")
+
+
+def _settle(project: Path) -> None:
+    """Git as a person has it: a name, and a remote whose place holds after a move."""
+    git = project / ".git"
+    config = git / "config"
+    text = config.read_text().replace("../origin.git", f"{HIDDEN}/origin.git")
+    config.write_text(f"{text}[user]\n\tname = you\n\temail = you@example.com\n")
+    (git / "info").mkdir(exist_ok=True)
+    (git / "info" / "exclude").write_text(f"/{HIDDEN}/\n/README.md\n__pycache__/\n")
+
+
+def _without_caches(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
+    return None if info.name.endswith(("__pycache__", ".pyc")) else info
+
+
+def kept(directory: Path) -> dict[str, Any]:
+    """What the judge has to hold a repair against."""
+    answer: dict[str, Any] = json.loads((directory / HIDDEN / "kept.json").read_text("utf-8"))
+    return answer
+
+
+def under(folder: Path) -> list[tuple[Path, State]]:
+    """The exercises in `practice/` below this folder, by the time of their start."""
+    found = []
+    for path in sorted(folder.glob(f"practice/*/{HIDDEN}")):
+        with contextlib.suppress(ExerciseError):
+            found.append((path.parent, load(path.parent)))
+    return sorted(found, key=lambda one: one[1].started)
+
+
+@contextlib.contextmanager
+def fork_server() -> Iterator[str]:
+    """A fork server for the commands of a setup; empty where there can be none."""
+    with contextlib.ExitStack() as stack:
+        server = ""
+        # Windows cannot fork; the path of a temporary directory may be too long for a socket.
+        with contextlib.suppress(ImportError, ValueError, RuntimeError):
+            from .forkclient import ForkServer
+
+            scratch = stack.enter_context(run_directory())
+            started = ForkServer.start(scratch, "django", frozen(scratch))
+            server = str(stack.enter_context(started).path)
+        yield server

@@ -1,0 +1,120 @@
+"""What `playbooks practice` prints: the list, the report of a session, and a solution."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from .exercises import Exercise, Step, every
+from .practice import State, under
+from .template import REPOSITORY
+
+
+def _done(folder: Path) -> dict[str, str]:
+    """For each exercise begun below this folder, how it stands."""
+    words: dict[str, str] = {}
+    for _, state in under(folder):
+        name = Path(state.exercise).stem
+        if words.get(name) != "done":
+            words[name] = "done" if state.solved else "begun"
+    return words
+
+
+def listed(folder: Path) -> str:
+    """The exercises: the first week, the others, the mysteries."""
+    done, lines = _done(folder), []
+    for exercise in every():
+        part = _part(exercise)
+        if part not in lines:
+            lines += ["", part]
+        state = done.get(exercise.name, "")
+        lines.append(f"  {exercise.name:24} {exercise.minutes:3} min  {state:5}  {exercise.trains}")
+    return "\n".join([*lines[1:], "", "Start one: playbooks practice NAME [DIRECTORY]"])
+
+
+def _part(exercise: Exercise) -> str:
+    if exercise.mystery:
+        return "Mysteries: two troubles at once"
+    return "First week, in this order" if exercise.week else "More"
+
+
+def reported(folder: Path) -> str:
+    """What was done below this folder, as a Markdown table."""
+    lines = ["| exercise | begun | time | hints | checks | result |", "|---|---|---|---|---|---|"]
+    for directory, state in under(folder):
+        name = directory.name
+        known = Path(state.exercise).stem
+        what = name if name == known else f"{known} ({name})"
+        begun = state.started.replace("T", " ")[:16]
+        lines.append(
+            f"| {what} | {begun} | {_time(state)} | {state.hints} | {state.checks} | {_result(state)} |"
+        )
+    return "\n".join(lines)
+
+
+def _time(state: State) -> str:
+    if not state.solved:
+        return ""
+    took = datetime.fromisoformat(state.solved) - datetime.fromisoformat(state.started)
+    return f"{max(1, round(took / timedelta(minutes=1)))} min"
+
+
+def _result(state: State) -> str:
+    words = "solved" if state.solved else "not made yet" if state.unfinished else "not solved"
+    more = [
+        "the solution was shown" if state.seen_solution else "",
+        f"started over {state.resets} times" if state.resets > 1 else "",
+        "started over once" if state.resets == 1 else "",
+    ]
+    return ", ".join([words, *filter(None, more)])
+
+
+def solved_by(exercise: Exercise) -> str:
+    """The commands of the solution: those of the exercise, or the short version of the page."""
+    lines = ["One way to do it:", ""]
+    if exercise.solution:
+        for step in exercise.solution:
+            lines += [f"    {line}" for line in _written(step)]
+    else:
+        lines += _short_version(exercise)
+    if exercise.playbook:
+        lines += ["", f"Why, and what else there is: {_page(exercise)}"]
+    return "\n".join(lines)
+
+
+def _written(step: Step) -> list[str]:
+    if isinstance(step, str):
+        return [step]
+    if "sql" in step:
+        return ["# in python manage.py dbshell:", f"{step['sql']};"]
+    if "run" in step:
+        return [f"{step['run']}  # it fails: {step.get('fails', '')}"]
+    if "edit" in step:
+        old = [f"#   - {line}".rstrip() for line in step["old"].strip("\n").splitlines()]
+        new = [f"#   + {line}".rstrip() for line in step["new"].strip("\n").splitlines()]
+        return [f"# edit {step['edit']}:", *old, *new]
+    return [f"# write {step['write']}:", *step["text"].rstrip().splitlines()]
+
+
+def _page(exercise: Exercise) -> str:
+    from .source import find
+
+    (playbook,) = find(REPOSITORY / "playbooks", (exercise.playbook,))
+    return f"docs/playbooks/{playbook.page}.md"
+
+
+def _short_version(exercise: Exercise) -> list[str]:
+    """The first block of each place in the page's “short version”: SQLite comes first."""
+    text = (REPOSITORY / _page(exercise)).read_text(encoding="utf-8")
+    found = re.search(r'<div class="short-version".*?</div>', text, re.DOTALL)
+    inside = found[0] if found else ""
+    inside = inside.partition('=== "PostgreSQL"')[0]
+    lines: list[str] = []
+    for block in re.finditer(
+        r'^ *``` \{ \.\w+ title="(.*?)" \}\n(.*?)^ *```$', inside, re.M | re.S
+    ):
+        margin = min(len(it) - len(it.lstrip()) for it in block[2].splitlines() if it.strip())
+        lines += ["", f"    # {block[1]}"]
+        lines += [f"    {line[margin:]}" for line in block[2].splitlines()]
+    return lines[1:]

@@ -1,0 +1,421 @@
+"""Every exercise is broken, can be solved in several ways, and refuses a wrong repair."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from playbook_kit import cli, practice
+from playbook_kit.commands import FORK_SERVER
+from playbook_kit.exercises import FIX_CELLS, Exercise, ExerciseError, every, find, read
+from playbook_kit.judge import Line, judge
+from playbook_kit.practice_page import exercise_tables
+from playbook_kit.stage import stage
+from playbook_kit.steps import at, carry_out
+from playbook_kit.template import REPOSITORY
+
+EXERCISES = every()
+OWN = Path(__file__).with_name("fixtures") / "own_exercise" / "half_a_shop.yaml"
+ALL = [*EXERCISES, read(OWN)]
+FIRST = EXERCISES[0]
+PLAYBOOKS = Path(sys.executable).with_name("playbooks")
+LINKS = ("models ↔ files", "files ↔ history", "history ↔ schema")
+
+Broken = Callable[[Exercise], Path]
+
+
+@pytest.fixture(scope="session")
+def made(fork_server: str, tmp_path_factory: pytest.TempPathFactory) -> Broken:
+    """The directory of an exercise as it is at the start: made once, to be copied."""
+    known: dict[str, Path] = {}
+
+    def made(exercise: Exercise) -> Path:
+        if exercise.name not in known:
+            directory = tmp_path_factory.mktemp("made") / exercise.name
+            practice.make(exercise, directory, str(exercise.path), fork_server)
+            known[exercise.name] = directory
+        return known[exercise.name]
+
+    return made
+
+
+@pytest.fixture
+def broken(made: Broken, home: Path) -> Broken:
+    """A copy of it for this test, whose commands run in the fork server."""
+
+    def broken(exercise: Exercise) -> Path:
+        directory = home / "learner" / exercise.name
+        shutil.copytree(made(exercise), directory, symlinks=True)
+        return directory
+
+    return broken
+
+
+def judged(directory: Path, project: Path | None = None) -> list[Line]:
+    hidden = directory / practice.HIDDEN
+    return judge(project or directory, practice.kept(directory), hidden)
+
+
+def wrong_ones(lines: list[Line]) -> list[str]:
+    return [str(line) for line in lines if not line.right]
+
+
+def cases(kind: str) -> list[object]:
+    return [
+        pytest.param(exercise, case, id=f"{exercise.name}-{number}")
+        for exercise in ALL
+        for number, case in enumerate(getattr(exercise, kind), 1)
+    ]
+
+
+every_exercise = pytest.mark.parametrize("exercise", ALL, ids=lambda it: it.name)
+
+
+@every_exercise
+def test_the_broken_state_is_broken_and_the_first_command_shows_it(
+    exercise: Exercise, broken: Broken
+) -> None:
+    directory = broken(exercise)
+    lines = judged(directory)
+    assert {line.where for line in lines if not line.right} & {*LINKS, "data"}
+    told = "\n".join(map(str, lines))
+    assert "manage.py" not in told, "it says what is wrong, not what to type"
+    assert " --" not in told
+    assert str(directory.parent) not in told
+    place = at(directory)
+    assert place.attempt(exercise.start.strip()).code, "its first command fails"
+
+
+@every_exercise
+def test_the_solution_solves_it(
+    exercise: Exercise, broken: Broken, home: Path, fork_server: str
+) -> None:
+    directory = broken(exercise)
+    if exercise.solution:
+        carry_out(at(directory), exercise.solution)
+        assert not wrong_ones(judged(directory))
+        return
+    (home / "solved").mkdir()
+    project = stage(exercise, home / "solved", fork_server, "solved")
+    assert not wrong_ones(judged(directory, project))
+
+
+@pytest.mark.parametrize(("exercise", "steps"), cases("right"))
+def test_a_right_repair_is_accepted(exercise: Exercise, steps: object, broken: Broken) -> None:
+    if steps == FIX_CELLS:
+        assert not exercise.solution, "the test of the solution runs them"
+        return
+    directory = broken(exercise)
+    assert isinstance(steps, list)
+    carry_out(at(directory), steps)
+    assert not wrong_ones(judged(directory))
+
+
+@pytest.mark.parametrize(("exercise", "case"), cases("wrong"))
+def test_a_wrong_repair_is_told_what_is_still_wrong(
+    exercise: Exercise, case: dict[str, list[str]], broken: Broken
+) -> None:
+    directory = broken(exercise)
+    carry_out(at(directory), case["does"], strict=False)
+    told = "\n".join(wrong_ones(judged(directory)))
+    says = case["says"] if isinstance(case["says"], list) else [case["says"]]
+    for words in says:
+        assert " ".join(words.split()) in told
+    assert "manage.py" not in told
+
+
+@every_exercise
+def test_each_has_two_right_repairs_and_three_wrong_ones(exercise: Exercise) -> None:
+    assert len(exercise.right) >= 2
+    assert len(exercise.wrong) >= 3
+    assert len(exercise.hints) >= 3
+    told = exercise.title + exercise.story
+    assert exercise.playbook != exercise.name, "its name would say what is wrong"
+    for word in ("simply", "just", "easy", "easily", "obviously"):
+        assert f" {word} " not in f" {told} {' '.join(exercise.hints)} ".lower()
+
+
+def test_the_first_week_has_five_in_rising_order() -> None:
+    week = [exercise for exercise in EXERCISES if exercise.week]
+    assert [exercise.week for exercise in week] == [1, 2, 3, 4, 5]
+    minutes = [exercise.minutes for exercise in week]
+    assert minutes == sorted(minutes)
+
+
+def test_the_modules_are_small() -> None:
+    kit = Path(practice.__file__).parent
+    names = "exercises steps stage practice readme judge findings watching practice_lists"
+    for name in (*names.split(), "cli_practice", "probe/judged"):
+        assert len((kit / f"{name}.py").read_text().splitlines()) <= 200, name
+
+
+# The commands, on the first exercise.
+
+
+def playbooks(*words: str) -> str:
+    result = CliRunner().invoke(cli.main, list(words))
+    assert not result.exception or isinstance(result.exception, SystemExit), result.exception
+    return f"{result.output}(exit code {result.exit_code})"
+
+
+@pytest.fixture
+def inside(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The first exercise, and this process in its directory."""
+    directory = broken(FIRST)
+    monkeypatch.chdir(directory)
+    return directory
+
+
+def solve(directory: Path) -> None:
+    carry_out(at(directory), FIRST.right[1])
+
+
+def test_check_fails_until_it_is_solved_in_a_subfolder_too(
+    inside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "(exit code 1)" in playbooks("check")
+    assert not practice.load(inside).solved
+    monkeypatch.chdir(inside / "library")
+    solve(inside)
+    said = playbooks("check")
+    assert "All is right." in said
+    assert "(exit code 0)" in said
+    assert practice.load(inside).solved
+
+
+def test_check_changes_no_file_of_the_learner(inside: Path) -> None:
+    def all_files() -> dict[Path, bytes]:
+        files = [path for path in inside.rglob("*") if path.is_file()]
+        return {path: path.read_bytes() for path in files if path.name != "state.json"}
+
+    before = all_files()
+    playbooks("check")
+    assert all_files() == before
+
+
+def test_a_project_that_does_not_load_gets_a_line_and_no_traceback(inside: Path) -> None:
+    (inside / "library" / "models.py").write_text("class Book(\n")
+    said = playbooks("check")
+    assert "WRONG  project: it does not load: SyntaxError: '(' was never closed" in said
+    assert "Traceback" not in said
+    (inside / "config" / "settings.py").unlink()
+    assert "WRONG  project: it does not load: ModuleNotFoundError" in playbooks("check")
+
+
+def test_a_database_elsewhere_is_not_touched(inside: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.sqlite3"
+    shutil.copyfile(inside / "db.sqlite3", elsewhere)
+    before = elsewhere.read_bytes()
+    settings = inside / "config" / "settings.py"
+    settings.write_text(settings.read_text().replace('BASE_DIR / "db.sqlite3"', f'"{elsewhere}"'))
+    said = playbooks("check")
+    assert "WRONG  project: its database is not in this directory: sqlite3" in said
+    assert elsewhere.read_bytes() == before
+
+
+def test_hints_come_one_at_a_time(inside: Path) -> None:
+    most = len(FIRST.hints)
+    for number in range(1, most + 1):
+        assert playbooks("hint").startswith(f"Hint {number} of {most}: ")
+    assert "you have seen all" in playbooks("hint")
+    assert practice.load(inside).hints == most
+
+
+def test_solution_shows_the_short_version_and_the_page(inside: Path) -> None:
+    said = playbooks("solution")
+    assert "python manage.py makemigrations library --merge" in said
+    assert "docs/playbooks/conflicts/two-leaf-nodes.md" in said
+    assert practice.load(inside).seen_solution
+
+
+def test_reset_starts_over(inside: Path) -> None:
+    solve(inside)
+    (inside / "mine.txt").write_text("a note")
+    playbooks("check")
+    assert "is as it was at the start" in playbooks("reset")
+    assert not (inside / "mine.txt").exists()
+    assert "(exit code 1)" in playbooks("check")
+    state = practice.load(inside)
+    assert (state.solved, state.resets) == ("", 1)
+
+
+def test_it_refuses_what_is_not_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    assert "is not empty" in playbooks("practice", FIRST.name, str(tmp_path / "mine"))
+    monkeypatch.chdir(tmp_path / "mine")
+    for command in ("check", "hint", "solution", "reset"):
+        assert "is no exercise" in playbooks(command)
+    (tmp_path / "mine" / ".practice").mkdir()
+    (tmp_path / "mine" / ".practice" / "state.json").write_text('{"exercise": "x"}')
+    assert "is no exercise" in playbooks("reset")
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("left", [[], ["state.json.part"]])
+def test_what_a_process_leaves_that_was_killed_at_once_is_no_obstacle(
+    left: list[str], home: Path, fork_server: str
+) -> None:
+    directory = home / "at-once"
+    (directory / ".practice").mkdir(parents=True)
+    for name in left:
+        (directory / ".practice" / name).write_text("{")
+    practice.make(ALL[-1], directory, str(ALL[-1].path), fork_server)
+    assert "shop.db" in (directory / "README.md").read_text()
+    assert not practice.load(directory).unfinished
+
+
+def test_an_exercise_under_way_is_not_made_again(inside: Path) -> None:
+    assert "is an exercise already" in playbooks("practice", FIRST.name, str(inside))
+
+
+def test_an_unknown_name_is_answered_with_what_is_near_it() -> None:
+    said = playbooks("practice", f"{FIRST.name}s")
+    assert f"is it {FIRST.name}" in said
+
+
+def test_it_writes_nowhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But into the kit's temporary directories, which are gone in the end."""
+    for name in ("home", "t", "work"):
+        (tmp_path / name).mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "t"))
+    environment = {name: text for name, text in os.environ.items() if name != FORK_SERVER}
+    # A shell in which another project is set up.
+    environment |= {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/other.sqlite3",
+        "DJANGO_SETTINGS_MODULE": "nothing.settings",
+        "GIT_DIR": str(tmp_path / "nothing.git"),
+        "PYTHONPATH": str(tmp_path / "home"),
+    }
+    for words in (["practice", FIRST.name, "here"], ["check"]):
+        cwd = tmp_path / "work" / ("here" if words == ["check"] else "")
+        done = subprocess.run(
+            [PLAYBOOKS, *words], cwd=cwd, env=environment, capture_output=True, text=True
+        )
+        assert "Take care: DATABASE_URL is set" in done.stderr
+    assert "files ↔ history: library has 2 leaf nodes" in done.stdout
+    assert done.returncode == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["home", "t", "work"]
+    assert [*(tmp_path / "home").iterdir(), *(tmp_path / "t").iterdir()] == []
+    assert [path.name for path in (tmp_path / "work").iterdir()] == ["here"]
+
+
+@pytest.fixture
+def stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A directory in which `playbooks practice` was killed as soon as it was there."""
+    directory = tmp_path / "stopped"
+    process = subprocess.Popen([PLAYBOOKS, "practice", FIRST.name, str(directory)])
+    deadline = time.monotonic() + 30
+    while not (directory / ".practice" / "state.json").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    monkeypatch.chdir(directory)
+    return directory
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_a_killed_practice_is_finished_by_reset(stopped: Path) -> None:
+    assert "playbooks reset finishes it" in playbooks("check")
+    assert "is as it was at the start" in playbooks("reset")
+    assert "2 leaf nodes" in playbooks("check")
+    assert practice.load(stopped).resets == 0
+
+
+@pytest.mark.parametrize("times", range(1, 40, 3))
+def test_a_reset_killed_at_any_step_is_finished_by_the_next(
+    inside: Path, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left, replace = iter(range(times)), Path.replace
+
+    def killed(self: Path, target: Path) -> Path:
+        if next(left, None) is None:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", killed)
+        with contextlib.suppress(KeyboardInterrupt):
+            practice.finish(FIRST, inside)
+    practice.finish(FIRST, inside)
+    assert not practice.load(inside).unfinished
+    assert (inside / "manage.py").is_file()
+    assert (inside / ".practice" / "origin.git").is_dir()
+    assert not (inside / "project").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="it is stopped by a signal")
+def test_watch_checks_again_after_a_change_and_ends_when_all_is_right(inside: Path) -> None:
+    with subprocess.Popen(
+        [PLAYBOOKS, "check", "--watch"], cwd=inside, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            assert any("lines are wrong" in line for line in process.stdout)
+            solve(inside)
+            assert "All is right." in process.stdout.read()
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+
+
+def test_the_list_and_the_report_say_what_is_done(
+    made: Broken, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory = home / "practice" / FIRST.name
+    shutil.copytree(made(FIRST), directory, symlinks=True)
+    monkeypatch.chdir(directory)
+    playbooks("hint")
+    solve(directory)
+    playbooks("check")
+    monkeypatch.chdir(home)
+    line = next(it for it in playbooks("practice").splitlines() if FIRST.name in it)
+    assert "done" in line
+    assert FIRST.trains in line
+    assert f"{FIRST.minutes} min" in line
+    state = practice.load(directory)
+    state.started, state.solved = "2026-01-05T09:00:00+00:00", "2026-01-05T09:12:10+00:00"
+    practice.save(directory, state)
+    row = f"| {FIRST.name} | 2026-01-05 09:00 | 12 min | 1 | 1 | solved |"
+    assert row in playbooks("practice", "--report", "--in", str(home))
+
+
+def test_a_file_that_is_no_exercise_is_told_where(tmp_path: Path) -> None:
+    path = tmp_path / "bad.yaml"
+    for text, told in (
+        ("- a", "holds no keys"),
+        ("colour: red", "unknown key 'colour'; the keys are"),
+        ("title: A", "the key 'trains' is missing"),
+    ):
+        path.write_text(text)
+        with pytest.raises(ExerciseError, match=told):
+            find(str(path))
+
+
+def test_the_page_lists_every_exercise_and_the_first_week_names_its_five() -> None:
+    docs = REPOSITORY / "docs"
+    assert exercise_tables().strip() in (docs / "practice.md").read_text()
+    page = (docs / "onboarding" / "first-week.md").read_text()
+    week = [exercise for exercise in EXERCISES if exercise.week]
+    told = re.findall(r"`playbooks practice (\w+)`, about (\d+) minutes", page)
+    assert told == [(exercise.name, str(exercise.minutes)) for exercise in week]
+
+
+def test_the_recipe_on_the_page_is_the_exercise_that_is_tested_here(tmp_path: Path) -> None:
+    page = (REPOSITORY / "docs" / "practice.md").read_text()
+    recipe = tmp_path / OWN.name
+    recipe.write_text("project: " + page.partition("\nproject: ")[2].partition("```")[0])
+    told, tested = read(recipe), read(OWN)
+    for key in ("title", "story", "start", "hints", "breaks", "keep", "colleagues", "solution"):
+        assert getattr(told, key) == getattr(tested, key), key
