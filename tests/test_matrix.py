@@ -18,18 +18,11 @@ WRITTEN = json.loads(RECORD.read_text())
 def test_nearly_all_playbooks_have_run_on_each_django_and_each_python() -> None:
     """An edited playbook may wait for the next `make matrix`: its page says nothing until then."""
     pairs = {f"{django}-{python}" for django, pythons in tool.PAIRS.items() for python in pythons}
-    runs = WRITTEN["runs"]
-    assert set(runs) <= pairs
-    many = {
-        pair
-        for pair, run in runs.items()
-        if len(run["passed"]) + len(run["failed"]) > 0.9 * len(EVERY)
-    }
-    assert {pair.split("-")[0] for pair in many} == set(tool.PAIRS)
-    assert {pair.split("-")[1] for pair in many} == {"3.11", "3.12", "3.13"}
-    for pair, run in runs.items():
-        ran = [run["versions"][what].rpartition(".")[0] for what in ("django", "python")]
-        assert "-".join(ran) == pair
+    assert set(WRITTEN["runs"]) == pairs
+    for pair, run in WRITTEN["runs"].items():
+        made = [run["versions"][what].rpartition(".")[0] for what in ("django", "python")]
+        assert "-".join(made) == pair
+        assert len(run["passed"]) + len(run["failed"]) > 0.9 * len(EVERY)
         assert not set(run["passed"]) & set(run["failed"])
 
 

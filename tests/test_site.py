@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -180,6 +181,25 @@ def test_the_search_finds_each_error_text_pasted_whole(
         alike = sum(words(symptom) in map(words, book.symptoms) for book in PLAYBOOKS)
         found = results[: max(5, alike + 1)]
         assert playbook.page in found, f"{symptom!r} finds {results}, not {playbook.page}"
+
+
+def test_the_search_finds_a_whole_console_output(search_box: Page) -> None:
+    """Tracebacks with all that stands in them: 19 of 20 find a page that helps among the first
+    five."""
+    books = {book.source.stem: book.page for book in PLAYBOOKS}
+    texts = json.loads((ROOT / "tests" / "errors.json").read_text())
+    english = [one for one in texts if one["right"] and one["language"] == "en"]
+    first = list({one["scenario"]: one for one in reversed(english)}.values())
+    with search_box.expect_response("**/find.json"):
+        search_box.goto("find/")
+        search_box.locator("[data-md-component=search-query]").click()
+    missed = []
+    for one in first:
+        found = results_of(search_box, one["text"])[:5]
+        if not {books[name] for name in one["right"]} & set(found):
+            missed.append((one["scenario"], found))
+    assert len(first) > 80
+    assert len(missed) <= len(first) / 20, missed
 
 
 def words(symptom: str) -> str:

@@ -9,7 +9,7 @@
   const BEFORE =
     /^(?:[\w.-]+ +\| ?|\[?\d{4}-\d\d-\d\d[T ][\d:.,]+(?:Z|[+-]\d\d:?\d\d)?\]? ?|(?:CRITICAL|ERROR|WARNING|INFO|DEBUG)\b[: -]*|E {2,}|[│|>] ?)+/gm;
   const LIKELY = /(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b/;
-  const RAISED = new RegExp(`^(?:\\w+\\.)*[A-Z]\\w*${LIKELY.source}.*$`, "gm");
+  const RAISED = new RegExp(`^(?:\\w+\\.)*(?:[A-Z]\\w*${LIKELY.source}|(?<=\\.)DoesNotExist\\b).*$`, "gm");
   const AT = /(?<does>Applying|Unapplying|Faking) (?<app>\w+)\.(?<migration>\w+)\.\.\.(?!\s*(?:OK|DONE|FAKED))/g;
   const DJANGO = /migrat|manage\.py|django/i;
   const NONE = "Is none of these so?";

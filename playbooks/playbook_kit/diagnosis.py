@@ -25,7 +25,7 @@ _QUOTES = str.maketrans("\u2018\u2019\u201c\u201d\xa0", "''\"\" ")
 # How the class of an exception ends; and its line, which begins with the class.
 _ENDS = r"(?:Error|Exception|DoesNotExist|History|Missing|Plan)\b"
 _LIKELY = re.compile(_ENDS)
-_RAISED = re.compile(rf"^(?:\w+\.)*[A-Z]\w*{_ENDS}.*$", re.MULTILINE)
+_RAISED = re.compile(rf"^(?:\w+\.)*(?:[A-Z]\w*{_ENDS}|(?<=\.)DoesNotExist\b).*$", re.MULTILINE)
 # The migration in which a command has stopped: no OK follows its name.
 STOPPED = re.compile(
     r"(?P<does>Applying|Unapplying|Faking) (?P<app>\w+)\.(?P<migration>\w+)\.\.\."
