@@ -20,12 +20,15 @@ const QUERY = 2; // the type of the message in which Material sends the query to
 
 let known; // find.json, once it is there
 
-/** Of a console output what its last exception says, and the title of the page that helps. */
+/** Of a console output what its last exception says, and the title of the page that helps: twice,
+    for it is short. */
 function meant(text) {
   const said = (text.match(SAID)?.[1] ?? text).replace(QUOTED, "");
   const found = known && text.length > LONG ? findMyTrouble.diagnose(text, known) : null;
   const page = found?.pages[0]?.[0];
-  return page ? `${known.pages[page].title} ${said}` : said;
+  if (!page) return said;
+  const { title } = known.pages[page];
+  return `${title} ${title} ${said}`;
 }
 
 function words(text) {
