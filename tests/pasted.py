@@ -13,9 +13,9 @@ from pathlib import Path
 from playbook_kit.execution import Failure
 from playbook_kit.results import Result
 from playbook_kit.rules import printed
-from playbook_kit.template import REPOSITORY
+from playbook_kit.troubles import written
 
-DATA = json.loads((REPOSITORY / "docs" / "find.json").read_text())
+DATA = written()
 WIDTH = 80
 
 

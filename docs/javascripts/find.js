@@ -150,7 +150,11 @@
     return short;
   }
 
-  window.findMyTrouble = { diagnose, toType, reason };
+  let loading;
+  /** The data, asked for once. `root`: the address of the site. */
+  const load = (root) => (loading ??= fetch(new URL("find.json", root)).then((answer) => answer.json()));
+
+  window.findMyTrouble = { diagnose, toType, reason, load };
 
   /* The box */
 
@@ -159,9 +163,6 @@
     made.append(...inside);
     return made;
   };
-
-  let loading;
-  const load = (root) => (loading ??= fetch(new URL("find.json", root)).then((answer) => answer.json()));
 
   function link(name, data, root) {
     const page = data.pages[name];

@@ -47,7 +47,7 @@ if (document.querySelector(FIELD)) {
 document.addEventListener("focusin", async ({ target }) => {
   if (!target.matches(FIELD) || known) return;
   const { base } = JSON.parse(document.getElementById("__config").textContent);
-  known = await (await fetch(new URL("find.json", new URL(`${base}/`, location.href)))).json();
+  known = await findMyTrouble.load(new URL(`${base}/`, location.href));
 });
 
 document.addEventListener("input", ({ target }) => {

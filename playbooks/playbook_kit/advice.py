@@ -51,7 +51,12 @@ def _known(found: Diagnosis, data: Data) -> Iterator[str]:
 
 def _link(name: str, data: Data) -> str:
     page = data["pages"][name]
-    return f"{page['title']}  docs/{page['path'].rstrip('/')}.md"
+    return f"{page['title']}  {file_of(page)}"
+
+
+def file_of(page: Data) -> str:
+    """Where the page of a playbook stands in the repository."""
+    return f"docs/{page['path'].rstrip('/')}.md"
 
 
 def _unknown(found: Diagnosis, data: Data, family: str, path: str) -> Iterator[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -103,10 +102,9 @@ def diagnose(file: TextIO) -> None:
     It is the box “Find my trouble” of the site. Exit code 1: no message that is known.
     """
     from .advice import advice
-    from .troubles import DATA
+    from .troubles import written
 
-    path = REPOSITORY / "docs" / DATA
-    lines = advice(file.read(), json.loads(path.read_text()))
+    lines = advice(file.read(), written())
     click.echo("\n".join(lines.text))
     sys.exit(0 if lines.known else 1)
 

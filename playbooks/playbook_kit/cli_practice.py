@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from .exercises import Exercise, ExerciseError
+from .exercises import HIDDEN, Exercise, ExerciseError
 from .practice import State, exercise_of, here
 
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -17,10 +17,6 @@ _IN = click.option(
 )
 # What would send the learner's own commands to another project or database.
 _FOREIGN = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "GIT_DIR")
-
-
-class _Said(click.ClickException):
-    """An exercise that cannot be made or found: one line, no traceback."""
 
 
 @click.command()
@@ -44,7 +40,7 @@ def practice(name: str | None, directory: Path | None, folder: Path, report: boo
         else:
             _start(name, directory, folder)
     except ExerciseError as error:
-        raise _Said(str(error)) from None
+        raise click.ClickException(str(error)) from None
 
 
 def _start(name: str, directory: Path | None, folder: Path) -> None:
@@ -81,13 +77,13 @@ def _here() -> tuple[Path, State, Exercise]:
         directory, state = here(Path.cwd())
         return directory, state, exercise_of(state)
     except ExerciseError as error:
-        raise _Said(str(error)) from None
+        raise click.ClickException(str(error)) from None
 
 
 def _whole() -> tuple[Path, State, Exercise]:
     directory, state, exercise = _here()
     if state.unfinished:
-        raise _Said("it was stopped while it was made: playbooks reset finishes it")
+        raise click.ClickException("it was stopped while it was made: playbooks reset finishes it")
     return directory, state, exercise
 
 
@@ -113,7 +109,7 @@ def check(watch: bool) -> None:
 
 def _check(directory: Path) -> bool:
     from .judge import judge
-    from .practice import HIDDEN, kept, load, now, save
+    from .practice import kept, load, now, save
 
     lines = judge(directory, kept(directory), directory / HIDDEN)
     done = all(line.right for line in lines)
@@ -169,7 +165,7 @@ def reset() -> None:
         with fork_server() as server:
             finish(exercise, directory, server)
     except ExerciseError as error:
-        raise _Said(str(error)) from None
+        raise click.ClickException(str(error)) from None
     click.echo(f"{exercise.name} is as it was at the start.")
 
 

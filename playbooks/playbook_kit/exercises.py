@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from .source import meant
 from .template import REPOSITORY
 
 FOLDER = REPOSITORY / "playbooks" / "exercises"
 FIX_CELLS = "fix cells"  # the right repair that the playbook itself shows
+
+HIDDEN = ".practice"  # the kit's own folder in the directory of an exercise
+# What lies in a project's directory and is none of it.
+NOT_CONTENT = (".git", HIDDEN, "__pycache__", "*.pyc", ".venv", "venv", "node_modules")
 
 Step = str | dict[str, Any]  # see `steps`
 Keep = dict[str, Any]  # what the rows are → SQL, or {sql: …, rows: […]}
@@ -55,6 +59,11 @@ class Exercise:
     def name(self) -> str:
         """What the command line calls it."""
         return self.path.stem
+
+    @property
+    def part(self) -> int:
+        """Where lists have it: 0 in the first week, 1 among the others, 2 among the mysteries."""
+        return 2 if self.mystery else 0 if self.week else 1
 
     @property
     def source(self) -> Path:
@@ -107,7 +116,7 @@ def _typed(path: Path, key: str, wanted: str, value: Any) -> Any:
 def every(folder: Path = FOLDER) -> list[Exercise]:
     """All exercises of the project: the first week, then the others by minutes, mysteries last."""
     read_all = [read(path) for path in sorted(folder.glob("*.yaml"))]
-    return sorted(read_all, key=lambda it: (it.mystery, it.week or 99, it.minutes, it.name))
+    return sorted(read_all, key=lambda it: (it.part, it.week, it.minutes, it.name))
 
 
 def find(name: str) -> Exercise:
@@ -117,6 +126,5 @@ def find(name: str) -> Exercise:
     path = FOLDER / f"{name.replace('-', '_')}.yaml"
     if path.is_file() and path.parent == FOLDER:
         return read(path)
-    near = difflib.get_close_matches(name, [known.stem for known in FOLDER.glob("*.yaml")], 3, 0.5)
-    meant = f" (is it {', '.join(near)}?)" if near else ""
-    raise ExerciseError(f"no exercise is called {name!r}{meant}; playbooks practice lists them")
+    near = meant(name, [known.stem for known in FOLDER.glob("*.yaml")])
+    raise ExerciseError(f"no exercise is called {name!r}{near}; playbooks practice lists them")

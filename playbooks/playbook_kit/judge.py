@@ -17,15 +17,10 @@ from typing import Any
 from . import commands
 from .environment import frozen
 from .errors import last_lines
-from .exercises import Exercise, ExerciseError, Keep
+from .exercises import NOT_CONTENT, Exercise, ExerciseError, Keep
 from .findings import data_lines, link_lines, spoken
-from .practice import HIDDEN
 from .sandbox import PROBE
 from .scratch import run_directory
-
-_LEFT_OUT = shutil.ignore_patterns(
-    ".git", HIDDEN, "__pycache__", "*.pyc", ".venv", "venv", "node_modules"
-)
 
 
 @dataclass(frozen=True)
@@ -43,7 +38,7 @@ class Line:
 def look(project: Path, scratch: Path, keep: Keep, **wanted: Any) -> dict[str, Any]:
     """What `probe.judged` says of a copy of this project, made in the folder `scratch`."""
     copy = scratch / "project"
-    shutil.copytree(project, copy, ignore=_LEFT_OUT)
+    shutil.copytree(project, copy, ignore=shutil.ignore_patterns(*NOT_CONTENT))
     sql = {what: one["sql"] if isinstance(one, dict) else one for what, one in keep.items()}
     asked = {"migrate": False, "database": None, "keep": sql} | wanted
     argv = [str(PROBE), "judged", json.dumps(asked)]

@@ -19,10 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from .environment import frozen
-from .exercises import Exercise, ExerciseError, find
+from .exercises import HIDDEN, Exercise, ExerciseError, find
 from .scratch import run_directory
 
-HIDDEN = ".practice"
 _STATE = "state.json"
 
 
@@ -71,10 +70,9 @@ def _write(path: Path, text: str) -> None:
 
 def here(directory: Path) -> tuple[Path, State]:
     """The exercise that this directory is in: it, or one above it. Raises ExerciseError."""
-    for folder in (directory, *directory.parents):
-        if (folder / HIDDEN / _STATE).is_file():
-            return folder, load(folder)
-    raise ExerciseError(f"{directory} is no exercise: playbooks practice makes one")
+    above = (directory, *directory.parents)
+    folder = next((it for it in above if (it / HIDDEN / _STATE).is_file()), directory)
+    return folder, load(folder)
 
 
 def exercise_of(state: State) -> Exercise:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from .advice import file_of
 from .exercises import Exercise, Step, every
 from .practice import State, under
-from .template import REPOSITORY
+
+_PARTS = ("First week, in this order", "More", "Mysteries: two troubles at once")
 
 
 def _done(folder: Path) -> dict[str, str]:
@@ -25,18 +26,12 @@ def listed(folder: Path) -> str:
     """The exercises: the first week, the others, the mysteries."""
     done, lines = _done(folder), []
     for exercise in every():
-        part = _part(exercise)
+        part = _PARTS[exercise.part]
         if part not in lines:
             lines += ["", part]
         state = done.get(exercise.name, "")
         lines.append(f"  {exercise.name:24} {exercise.minutes:3} min  {state:5}  {exercise.trains}")
     return "\n".join([*lines[1:], "", "Start one: playbooks practice NAME [DIRECTORY]"])
-
-
-def _part(exercise: Exercise) -> str:
-    if exercise.mystery:
-        return "Mysteries: two troubles at once"
-    return "First week, in this order" if exercise.week else "More"
 
 
 def reported(folder: Path) -> str:
@@ -72,14 +67,17 @@ def _result(state: State) -> str:
 
 def solved_by(exercise: Exercise) -> str:
     """The commands of the solution: those of the exercise, or the short version of the page."""
-    lines = ["One way to do it:", ""]
+    from .troubles import written
+
+    page = written()["pages"][exercise.playbook] if exercise.playbook else {}
+    lines = ["One way to do it:"]
     if exercise.solution:
-        for step in exercise.solution:
-            lines += [f"    {line}" for line in _written(step)]
+        lines += ["", *(f"    {line}" for step in exercise.solution for line in _written(step))]
     else:
-        lines += _short_version(exercise)
-    if exercise.playbook:
-        lines += ["", f"Why, and what else there is: {_page(exercise)}"]
+        for title, text in page["short"]:
+            lines += ["", *(f"    {line}" for line in [f"# {title}", *text.splitlines()])]
+    if page:
+        lines += ["", f"Why, and what else there is: {file_of(page)}"]
     return "\n".join(lines)
 
 
@@ -95,26 +93,3 @@ def _written(step: Step) -> list[str]:
         new = [f"#   + {line}".rstrip() for line in step["new"].strip("\n").splitlines()]
         return [f"# edit {step['edit']}:", *old, *new]
     return [f"# write {step['write']}:", *step["text"].rstrip().splitlines()]
-
-
-def _page(exercise: Exercise) -> str:
-    from .source import find
-
-    (playbook,) = find(REPOSITORY / "playbooks", (exercise.playbook,))
-    return f"docs/playbooks/{playbook.page}.md"
-
-
-def _short_version(exercise: Exercise) -> list[str]:
-    """The first block of each place in the page's “short version”: SQLite comes first."""
-    text = (REPOSITORY / _page(exercise)).read_text(encoding="utf-8")
-    found = re.search(r'<div class="short-version".*?</div>', text, re.DOTALL)
-    inside = found[0] if found else ""
-    inside = inside.partition('=== "PostgreSQL"')[0]
-    lines: list[str] = []
-    for block in re.finditer(
-        r'^ *``` \{ \.\w+ title="(.*?)" \}\n(.*?)^ *```$', inside, re.M | re.S
-    ):
-        margin = min(len(it) - len(it.lstrip()) for it in block[2].splitlines() if it.strip())
-        lines += ["", f"    # {block[1]}"]
-        lines += [f"    {line[margin:]}" for line in block[2].splitlines()]
-    return lines[1:]

@@ -138,13 +138,11 @@ class Sandbox:
 
     def clone(self, name: str) -> Sandbox:
         """A second working copy with a second database, both as they are here now."""
-        other = Sandbox.__new__(Sandbox)
-        other.name, other.path, other.database = name, _home() / name, self.database
-        if other.path.exists():
+        if (path := _home() / name).exists():
             raise PlaybookError(f'{self!r}.clone("{name}")', "a new name", "it exists already")
-        shutil.copytree(self.path, other.path, symlinks=True)
-        other.url = self.url and servers.copy(self.database, _home(), name, self.url)
-        return other
+        shutil.copytree(self.path, path, symlinks=True)
+        url = self.url and servers.copy(self.database, _home(), name, self.url)
+        return opened(path, self.database, url)
 
     def chain(self, app: str = "") -> Chain:
         """Measure the three links of the chain, for one app or for all."""
@@ -193,3 +191,10 @@ class Sandbox:
             raise PlaybookError(tried, "an answer", got)
         answer: dict[str, Any] = json.loads(text.splitlines()[-1])
         return answer
+
+
+def opened(path: Path, database: str, url: str = "") -> Sandbox:
+    """The sandbox that this folder is, as it stands."""
+    place = Sandbox.__new__(Sandbox)
+    place.name, place.path, place.database, place.url = path.name, path, database, url
+    return place

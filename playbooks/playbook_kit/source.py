@@ -75,6 +75,12 @@ class Playbook:
         return cells
 
 
+def meant(name: str, known: list[str]) -> str:
+    """Words in brackets that ask for the names near an unknown one; empty where none is."""
+    near = difflib.get_close_matches(name, known, 3, 0.5)
+    return f" (is it {', '.join(near)}?)" if near else ""
+
+
 def find(root: Path, names: tuple[str, ...] = ()) -> list[Playbook]:
     """The playbooks below `root`, by group and name; or those called `names`.
 
@@ -92,10 +98,9 @@ def find(root: Path, names: tuple[str, ...] = ()) -> list[Playbook]:
         stem = Path(name).stem.replace("-", "_")
         matches = [path for path in every if path.stem == stem]
         if not matches:
-            near = difflib.get_close_matches(stem, [path.stem for path in every], 3, 0.5)
-            meant = f" (is it {', '.join(near)}?)" if near else ""
+            near = meant(stem, [path.stem for path in every])
             raise LookupError(
-                f"no playbook is called {name!r}{meant}; playbooks list shows all {len(every)}"
+                f"no playbook is called {name!r}{near}; playbooks list shows all {len(every)}"
             )
         found.append(Playbook(matches[0]))
     return found

@@ -14,14 +14,12 @@ from pathlib import Path
 from . import commands
 from .environment import DIRECTORY, frozen
 from .errors import last_lines
-from .exercises import Exercise, ExerciseError, read
+from .exercises import NOT_CONTENT, Exercise, ExerciseError, read
 from .source import Cell, find
-from .template import REPOSITORY
+from .template import GIT_STEPS, REPOSITORY
 
 CASE = "## Is this your case?"
-_LEFT_OUT = shutil.ignore_patterns(
-    ".git", ".practice", "__pycache__", "*.pyc", ".venv", "venv", "node_modules", "*.sqlite3*"
-)
+_LEFT_OUT = shutil.ignore_patterns(*NOT_CONTENT, "*.sqlite3*")
 
 
 def stage(exercise: Exercise, home: Path, server: str = "", what: str = "broken") -> Path:
@@ -63,19 +61,10 @@ def main(file: str, what: str) -> None:
         shutil.copytree(exercise.source, _home() / exercise.place, ignore=_LEFT_OUT)
     place = at(_home() / exercise.place)
     if exercise.project:
-        carry_out(place, _REPOSITORY)
+        carry_out(place, GIT_STEPS)
     if what == "broken":
         carry_out(place, exercise.breaks)
 
-
-_REPOSITORY = (
-    "git init --quiet --template=",
-    "git add .",
-    "git commit --quiet --message=Start",
-    "git init --quiet --bare --template= ../origin.git",
-    "git remote add origin ../origin.git",
-    "git push --quiet --set-upstream origin main",
-)
 
 if __name__ == "__main__":
     main(*sys.argv[1:])

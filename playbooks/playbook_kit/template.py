@@ -19,9 +19,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PROJECT = REPOSITORY / "sandbox_project"
 CACHE = REPOSITORY / ".cache"
 
-_STEPS = (
-    "python manage.py migrate",
-    "python manage.py seed",
+# What makes a folder a repository with a remote beside it.
+GIT_STEPS = (
     "git init --quiet --template=",
     "git add .",
     "git commit --quiet --message=Start",
@@ -29,6 +28,7 @@ _STEPS = (
     "git remote add origin ../origin.git",
     "git push --quiet --set-upstream origin main",
 )
+_STEPS = ("python manage.py migrate", "python manage.py seed", *GIT_STEPS)
 _LEFT_OUT = shutil.ignore_patterns("__pycache__", "*.pyc", "db.sqlite3", "README.md")
 
 

@@ -19,6 +19,7 @@ from .lists import Headers
 from .messages import Message, fixed, pattern, read
 from .results import Result
 from .short import short_version
+from .template import REPOSITORY
 
 DATA = "find.json"
 SOURCE = Path("playbooks") / "messages.yaml"
@@ -105,6 +106,12 @@ def data_file(
     return (
         {path: json.dumps(data, ensure_ascii=False, separators=(",", ":")) + "\n"} if rows else {}
     )
+
+
+def written() -> dict[str, Any]:
+    """What `docs/find.json` holds, as the last run wrote it."""
+    data: dict[str, Any] = json.loads((REPOSITORY / "docs" / DATA).read_text())
+    return data
 
 
 def _row(row: Message) -> dict[str, Any]:

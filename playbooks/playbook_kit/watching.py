@@ -7,14 +7,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-_PASSED_BY = {".git", ".practice", "__pycache__", ".venv", "venv", "node_modules"}
+from .exercises import NOT_CONTENT
 
 
 def picture(directory: Path) -> dict[str, tuple[int, int]]:
     """Time and size of each file, by path."""
     seen = {}
     for folder, folders, files in os.walk(directory):
-        folders[:] = [name for name in folders if name not in _PASSED_BY]
+        folders[:] = [name for name in folders if name not in NOT_CONTENT]
         for name in files:
             path = Path(folder, name)
             # A journal of SQLite comes and goes while one only looks.
