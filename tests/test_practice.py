@@ -5,24 +5,45 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from playbook_kit import cli, practice
+from playbook_kit import Sandbox, cli, own_server, practice
+from playbook_kit.advice import file_of
+from playbook_kit.clients import Client
 from playbook_kit.commands import FORK_SERVER
-from playbook_kit.exercises import FIX_CELLS, Exercise, ExerciseError, every, find, read
+from playbook_kit.dumps import drop, restore
+from playbook_kit.errors import ServerError
+from playbook_kit.exercises import (
+    DUMP,
+    FIX_CELLS,
+    HIDDEN,
+    Exercise,
+    ExerciseError,
+    every,
+    find,
+    read,
+)
 from playbook_kit.judge import Line, judge
+from playbook_kit.postgres import execute
+from playbook_kit.practice_lists import solved_by
 from playbook_kit.practice_page import exercise_tables
+from playbook_kit.sandbox import opened
+from playbook_kit.scratch import run_directory
+from playbook_kit.servers import NAME, why_not
 from playbook_kit.stage import stage
-from playbook_kit.steps import at, carry_out
+from playbook_kit.steps import carry_out
 from playbook_kit.template import REPOSITORY
+from playbook_kit.troubles import written
 
 EXERCISES = every()
 OWN = Path(__file__).with_name("fixtures") / "own_exercise" / "half_a_shop.yaml"
@@ -31,107 +52,170 @@ FIRST = EXERCISES[0]
 PLAYBOOKS = Path(sys.executable).with_name("playbooks")
 LINKS = ("models ↔ files", "files ↔ history", "history ↔ schema")
 
-Broken = Callable[[Exercise], Path]
+Broken = Callable[..., Path]
 
 
 @pytest.fixture(scope="session")
-def made(fork_server: str, tmp_path_factory: pytest.TempPathFactory) -> Broken:
+def made(fork_server: str) -> Iterator[Broken]:
     """The directory of an exercise as it is at the start: made once, to be copied."""
-    known: dict[str, Path] = {}
+    known: dict[tuple[str, str], Path] = {}
 
-    def made(exercise: Exercise) -> Path:
-        if exercise.name not in known:
-            directory = tmp_path_factory.mktemp("made") / exercise.name
-            practice.make(exercise, directory, str(exercise.path), fork_server)
-            known[exercise.name] = directory
-        return known[exercise.name]
+    def made(exercise: Exercise, on: str = "SQLite") -> Path:
+        if (exercise.name, on) not in known:
+            # Short, for the socket of a server, and open to the user that a server needs for root.
+            folder = stack.enter_context(run_directory())
+            folder.chmod(0o755)
+            directory = folder / exercise.name
+            practice.make(exercise, directory, str(exercise.path), fork_server, on)
+            own_server.abandon(directory)
+            known[exercise.name, on] = directory
+        return known[exercise.name, on]
 
-    return made
+    with contextlib.ExitStack() as stack:
+        yield made
 
 
 @pytest.fixture
-def broken(made: Broken, home: Path) -> Broken:
+def broken(made: Broken, home: Path) -> Iterator[Broken]:
     """A copy of it for this test, whose commands run in the fork server."""
+    servers = []
 
-    def broken(exercise: Exercise) -> Path:
-        directory = home / "learner" / exercise.name
-        shutil.copytree(made(exercise), directory, symlinks=True)
+    def broken(exercise: Exercise, on: str = "SQLite") -> Path:
+        if on == "SQLite":
+            directory = home / "learner" / exercise.name
+            shutil.copytree(made(exercise), directory, symlinks=True)
+            return directory
+        directory = stack.enter_context(run_directory()) / exercise.name
+        directory.parent.chmod(0o755)
+        servers.append(directory)
+        (directory / HIDDEN).mkdir(parents=True)
+        for name in ("state.json", "start.tar"):
+            shutil.copyfile(made(exercise, on) / HIDDEN / name, directory / HIDDEN / name)
+        practice.finish(exercise, directory)
         return directory
 
-    return broken
+    with contextlib.ExitStack() as stack:
+        yield broken
+        for directory in servers:
+            own_server.abandon(directory)
+
+
+def url_of(directory: Path) -> str:
+    """The URL of the learner's database; empty on SQLite."""
+    on_sqlite = practice.load(directory).database == "SQLite"
+    return "" if on_sqlite else own_server.start(directory)
+
+
+def place(directory: Path) -> Sandbox:
+    """The learner's place."""
+    return opened(directory, practice.load(directory).database, url_of(directory))
 
 
 def judged(directory: Path, project: Path | None = None) -> list[Line]:
-    hidden = directory / practice.HIDDEN
-    return judge(project or directory, practice.kept(directory), hidden)
+    address = url_of(directory).removesuffix(NAME)
+    return judge(project or directory, practice.kept(directory), directory / HIDDEN, address)
 
 
 def wrong_ones(lines: list[Line]) -> list[str]:
     return [str(line) for line in lines if not line.right]
 
 
+WITH_DATABASE = [
+    (exercise, on) for exercise in ALL for on in ("SQLite", *exercise.again_on) if not why_not(on)
+]
+
+
+def called(exercise: Exercise, on: str) -> str:
+    return exercise.name if on == "SQLite" else f"{exercise.name}-{on}"
+
+
 def cases(kind: str) -> list[object]:
     return [
-        pytest.param(exercise, case, id=f"{exercise.name}-{number}")
-        for exercise in ALL
+        pytest.param(exercise, on, case, id=f"{called(exercise, on)}-{number}")
+        for exercise, on in WITH_DATABASE
         for number, case in enumerate(getattr(exercise, kind), 1)
     ]
 
 
 every_exercise = pytest.mark.parametrize("exercise", ALL, ids=lambda it: it.name)
+on_each_database = pytest.mark.parametrize(
+    ("exercise", "on"), WITH_DATABASE, ids=[called(*case) for case in WITH_DATABASE]
+)
 
 
-@every_exercise
+@on_each_database
 def test_the_broken_state_is_broken_and_the_first_command_shows_it(
-    exercise: Exercise, broken: Broken
+    exercise: Exercise, on: str, broken: Broken
 ) -> None:
-    directory = broken(exercise)
+    directory = broken(exercise, on)
     lines = judged(directory)
     assert {line.where for line in lines if not line.right} & {*LINKS, "data"}
     told = "\n".join(map(str, lines))
     assert "manage.py" not in told, "it says what is wrong, not what to type"
     assert " --" not in told
     assert str(directory.parent) not in told
-    place = at(directory)
-    assert place.attempt(exercise.start.strip()).code, "its first command fails"
+    assert place(directory).attempt(exercise.start.strip()).code, "its first command fails"
 
 
-@every_exercise
+@on_each_database
 def test_the_solution_solves_it(
-    exercise: Exercise, broken: Broken, home: Path, fork_server: str
+    exercise: Exercise, on: str, broken: Broken, fork_server: str
 ) -> None:
-    directory = broken(exercise)
+    directory = broken(exercise, on)
     if exercise.solution:
-        carry_out(at(directory), exercise.solution)
+        carry_out(place(directory), exercise.solution)
         assert not wrong_ones(judged(directory))
         return
-    (home / "solved").mkdir()
-    project = stage(exercise, home / "solved", fork_server, "solved")
-    assert not wrong_ones(judged(directory, project))
+    with run_directory() as scratch, own_server.for_setup(on, scratch) as address:
+        (scratch / "solved").mkdir()
+        project = stage(exercise, scratch / "solved", fork_server, "solved", address)
+        if address:
+            url = url_of(directory)
+            drop(url)
+            restore(url, project.with_name(f"{project.name}{DUMP}"))
+        assert not wrong_ones(judged(directory, project))
 
 
-@pytest.mark.parametrize(("exercise", "steps"), cases("right"))
-def test_a_right_repair_is_accepted(exercise: Exercise, steps: object, broken: Broken) -> None:
+@pytest.mark.parametrize(("exercise", "on", "steps"), cases("right"))
+def test_a_right_repair_is_accepted(
+    exercise: Exercise, on: str, steps: object, broken: Broken
+) -> None:
     if steps == FIX_CELLS:
         assert not exercise.solution, "the test of the solution runs them"
         return
-    directory = broken(exercise)
+    directory = broken(exercise, on)
     assert isinstance(steps, list)
-    carry_out(at(directory), steps)
+    carry_out(place(directory), steps)
     assert not wrong_ones(judged(directory))
 
 
-@pytest.mark.parametrize(("exercise", "case"), cases("wrong"))
+@pytest.mark.parametrize(("exercise", "on", "case"), cases("wrong"))
 def test_a_wrong_repair_is_told_what_is_still_wrong(
-    exercise: Exercise, case: dict[str, list[str]], broken: Broken
+    exercise: Exercise, on: str, case: dict[str, Any], broken: Broken
 ) -> None:
-    directory = broken(exercise)
-    carry_out(at(directory), case["does"], strict=False)
+    directory = broken(exercise, on)
+    does, says = (it[on] if isinstance(it, dict) else it for it in (case["does"], case["says"]))
+    carry_out(place(directory), does, strict=False)
     told = "\n".join(wrong_ones(judged(directory)))
-    says = case["says"] if isinstance(case["says"], list) else [case["says"]]
-    for words in says:
+    for words in says if isinstance(says, list) else [says]:
         assert " ".join(words.split()) in told
     assert "manage.py" not in told
+
+
+# The “complete reset” of many a guide.
+RESET = (
+    'find library/migrations -name "0*.py" | xargs rm',
+    "python manage.py makemigrations library --verbosity 0",
+    "python manage.py migrate library --fake-initial --verbosity 0",
+)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda it: it.name)
+def test_deleting_all_migrations_repairs_nothing(exercise: Exercise, broken: Broken) -> None:
+    directory = broken(exercise)
+    carry_out(place(directory), RESET, strict=False)
+    told = "\n".join(wrong_ones(judged(directory)))
+    assert "library.0002_book_isbn is recorded, and its file is gone" in told
 
 
 @every_exercise
@@ -139,6 +223,7 @@ def test_each_has_two_right_repairs_and_three_wrong_ones(exercise: Exercise) -> 
     assert len(exercise.right) >= 2
     assert len(exercise.wrong) >= 3
     assert len(exercise.hints) >= 3
+    assert bool(exercise.second) == exercise.mystery, "a mystery has two pages"
     told = exercise.title + exercise.story
     assert exercise.playbook != exercise.name, "its name would say what is wrong"
     for word in ("simply", "just", "easy", "easily", "obviously"):
@@ -154,8 +239,8 @@ def test_the_first_week_has_five_in_rising_order() -> None:
 
 def test_the_modules_are_small() -> None:
     kit = Path(practice.__file__).parent
-    names = "exercises steps stage practice readme judge findings watching practice_lists"
-    for name in (*names.split(), "cli_practice", "probe/judged"):
+    names = "exercises steps stage packing practice readme judge findings watching practice_lists"
+    for name in (*names.split(), "cli_practice", "own_server", "dumps", "probe/judged"):
         assert len((kit / f"{name}.py").read_text().splitlines()) <= 200, name
 
 
@@ -177,7 +262,7 @@ def inside(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def solve(directory: Path) -> None:
-    carry_out(at(directory), FIRST.right[1])
+    carry_out(place(directory), FIRST.right[1])
 
 
 def test_check_fails_until_it_is_solved_in_a_subfolder_too(
@@ -236,6 +321,17 @@ def test_solution_shows_the_short_version_and_the_page(inside: Path) -> None:
     assert "python manage.py makemigrations library --merge" in said
     assert "docs/playbooks/conflicts/two-leaf-nodes.md" in said
     assert practice.load(inside).seen_solution
+
+
+@every_exercise
+def test_a_solution_stays_in_the_directory_and_names_its_pages(exercise: Exercise) -> None:
+    shown = solved_by(exercise)
+    assert "../" not in shown
+    pages = re.findall(r"docs/playbooks/\S+\.md", shown)
+    assert len(pages) == bool(exercise.playbook) + bool(exercise.second)
+    assert all((REPOSITORY / file).is_file() for file in pages)
+    commands = [line for line in shown.splitlines() if re.match("    [^# -]", line)]
+    assert commands
 
 
 def test_reset_starts_over(inside: Path) -> None:
@@ -419,3 +515,132 @@ def test_the_recipe_on_the_page_is_the_exercise_that_is_tested_here(tmp_path: Pa
     told, tested = read(recipe), read(OWN)
     for key in ("title", "story", "start", "hints", "breaks", "keep", "colleagues", "solution"):
         assert getattr(told, key) == getattr(tested, key), key
+
+
+# On PostgreSQL, with a server in the directory.
+
+no_server = pytest.mark.skipif(bool(why_not("PostgreSQL")), reason=why_not("PostgreSQL"))
+
+
+@pytest.fixture
+def on_postgresql(broken: Broken, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The first exercise on PostgreSQL, and this process in its directory."""
+    directory = broken(FIRST, "PostgreSQL")
+    monkeypatch.chdir(directory)
+    return directory
+
+
+def test_three_exercises_or_more_are_on_postgresql_too() -> None:
+    there = [exercise for exercise in EXERCISES if "PostgreSQL" in exercise.again_on]
+    assert len(there) >= 3
+    for exercise in there:
+        line = next(it for it in playbooks("practice").splitlines() if f" {exercise.name} " in it)
+        assert line.endswith("; PostgreSQL too")
+    other = next(exercise.name for exercise in EXERCISES if not exercise.again_on)
+    assert f"{other} is not for PostgreSQL" in playbooks("practice", other, "--on", "postgresql")
+
+
+def test_a_solution_that_a_page_shows_is_the_same_on_postgresql_but_for_the_copy() -> None:
+    pages = written()["pages"]
+    shown = [it for it in EXERCISES if it.again_on and not it.solution]
+    assert shown
+    for exercise in shown:
+        text = (REPOSITORY / file_of(pages[exercise.playbook])).read_text()
+        short = text.partition('<div class="short-version"')[2].partition("</div>")[0]
+        first, _, second = short.partition('=== "PostgreSQL"')
+        in_tab = {line.strip() for line in second.splitlines() if line.startswith("    ")}
+        more = in_tab - {line.strip() for line in first.splitlines()}
+        assert all(line.startswith("pg_dump ") for line in more), more
+
+
+@no_server
+def test_a_stopped_server_is_started_by_check(on_postgresql: Path) -> None:
+    readme = (on_postgresql / "README.md").read_text()
+    psql = next(line for line in readme.splitlines() if "psql" in line and "cat" in line)
+    ask = [*shlex.split(psql.partition('"')[0]), (on_postgresql / ".practice/url").read_text()]
+    ask += ["--tuples-only", "--command", "select count(*) from library_book"]
+
+    def asked() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(ask, capture_output=True, text=True)
+
+    assert asked().stdout.strip() == "6"
+    assert "It is stopped." in playbooks("stop")
+    assert "No server runs here." in playbooks("stop")
+    assert asked().returncode == 2
+    assert "2 leaf nodes" in playbooks("check")
+    assert asked().stdout.strip() == "6"
+
+
+@no_server
+def test_git_does_not_see_how_the_settings_find_the_server(on_postgresql: Path) -> None:
+    here = place(on_postgresql)
+    assert here.run("git status --porcelain") == ""
+    for line in ("git switch --quiet --create other", "git reset --quiet --hard HEAD^"):
+        here.run(line)
+    settings = (on_postgresql / "config" / "settings.py").read_text()
+    assert ".practice" in settings
+    assert ".practice" not in here.run("git show HEAD:config/settings.py")
+
+
+@no_server
+def test_check_leaves_no_database_and_reset_brings_back_the_rows(on_postgresql: Path) -> None:
+    def databases() -> list[tuple[str]]:
+        return execute(url_of(on_postgresql), "select datname from pg_database order by 1")
+
+    before = databases()
+    place(on_postgresql).rows("update library_book set copies = 0")
+    assert "books: copies is wrong in 6 of 6 rows" in playbooks("check")
+    assert databases() == before
+    playbooks("reset")
+    assert "books: all 6 rows are intact" in playbooks("check")
+    assert databases() == before
+
+
+@no_server
+def test_a_table_that_a_session_has_locked_is_told(on_postgresql: Path) -> None:
+    with contextlib.closing(Client(place(on_postgresql), "psql")) as other:
+        other.rows("begin")
+        other.rows("lock table library_book")
+        assert "its database cannot be read: a session has a table locked" in playbooks("check")
+    assert "2 leaf nodes" in playbooks("check")
+    execute(url_of(on_postgresql), "alter database library rename to another")
+    said = playbooks("check")
+    assert "its database cannot be read: pg_dump: error: " in said
+    assert 'database "library" does not exist' in said
+
+
+@no_server
+def test_settings_that_name_another_database_are_told(on_postgresql: Path) -> None:
+    settings = on_postgresql / "config" / "settings.py"
+    settings.write_text(
+        f'{settings.read_text()}\nDATABASES["default"]["NAME"] = "postgres"\n',
+    )
+    assert "its database is not in this directory: postgresql postgres" in playbooks("check")
+
+
+@no_server
+@pytest.mark.skipif(sys.platform == "win32", reason="it is stopped by a signal")
+def test_watch_sees_a_change_in_the_database_alone(on_postgresql: Path) -> None:
+    with subprocess.Popen(
+        [PLAYBOOKS, "check", "--watch"], cwd=on_postgresql, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout
+            assert any("lines are wrong" in line for line in process.stdout)
+            place(on_postgresql).rows("update library_book set copies = 0")
+            assert any("copies is wrong in 6 of 6 rows" in line for line in process.stdout)
+        finally:
+            process.kill()
+
+
+@no_server
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="it is for root")
+def test_as_root_no_folder_above_is_opened_to_everybody(made: Broken) -> None:
+    with run_directory() as closed:
+        directory = closed / FIRST.name
+        (directory / HIDDEN).mkdir(parents=True)
+        for name in ("state.json", "start.tar"):
+            shutil.copyfile(made(FIRST, "PostgreSQL") / HIDDEN / name, directory / HIDDEN / name)
+        with pytest.raises(ServerError, match=f"pgserver cannot enter {closed}: choose"):
+            practice.finish(FIRST, directory)
+        assert closed.stat().st_mode & 0o077 == 0

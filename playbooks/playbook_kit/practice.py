@@ -1,8 +1,8 @@
 """The directory of an exercise: made, found again, started over.
 
 All that the kit needs is in its hidden folder `.practice`: `state.json`, written first; `start.tar`,
-the broken project as it was; `kept.json` and the databases of colleagues for the judge; and the
-bare repository that is `origin`. A directory in which a process was killed has a state that says
+the broken project as it was; `kept.json` and the databases of colleagues for the judge; the bare
+repository that is `origin`; and, where it is not on SQLite, a server (`own_server`). A directory in which a process was killed has a state that says
 so, and `reset` finishes it.
 """
 
@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from . import own_server
 from .environment import frozen
 from .exercises import HIDDEN, Exercise, ExerciseError, find
 from .scratch import run_directory
@@ -36,6 +37,7 @@ class State:
     checks: int = 0
     resets: int = 0
     seen_solution: bool = False
+    database: str = "SQLite"
     unfinished: bool = True
     kind: str = "playbooks practice"  # whose file this is
 
@@ -80,8 +82,13 @@ def exercise_of(state: State) -> Exercise:
     return find(state.exercise)
 
 
-def make(exercise: Exercise, directory: Path, known_as: str, server: str = "") -> None:
-    """Put the broken project into a directory that is new or empty. Raises ExerciseError."""
+def make(
+    exercise: Exercise, directory: Path, known_as: str, server: str = "", on: str = "SQLite"
+) -> None:
+    """Put the broken project into a directory that is new or empty, `on` this database. Raises
+    ExerciseError, and ServerError where that database cannot run here."""
+    if on not in ("SQLite", *exercise.again_on):
+        raise ExerciseError(f"{exercise.name} is not for {on}; playbooks practice says which are")
     if (directory / HIDDEN / _STATE).is_file():
         raise ExerciseError(f"{directory} is an exercise already: playbooks reset starts it over")
     # All that a process leaves that was killed before it wrote the state.
@@ -91,18 +98,21 @@ def make(exercise: Exercise, directory: Path, known_as: str, server: str = "") -
     if left or (directory.exists() and not directory.is_dir()):
         raise ExerciseError(f"{directory} is not empty: name a new directory")
     (directory / HIDDEN).mkdir(parents=True, exist_ok=True)
-    save(directory, State(known_as, now()))
+    save(directory, State(known_as, now(), database=on))
     finish(exercise, directory, server)
 
 
 def finish(exercise: Exercise, directory: Path, server: str = "") -> None:
     """Make the directory what it is at the start, whatever is in it now."""
+    from .packing import pack
+
     state, hidden = load(directory), directory / HIDDEN
     state.unfinished, state.solved = True, ""
     save(directory, state)
     if not (hidden / "start.tar").is_file():
         with run_directory() as scratch:
-            _pack(exercise, scratch, hidden, server)
+            pack(exercise, scratch, hidden / "start.tar", server, state.database)
+    own_server.abandon(directory)
     for path in (*directory.iterdir(), *hidden.iterdir()):
         if path.name not in (HIDDEN, _STATE, "start.tar"):
             _remove(path)
@@ -114,6 +124,8 @@ def finish(exercise: Exercise, directory: Path, server: str = "") -> None:
         path.replace(directory / path.name)
     (directory / "project").rmdir()
     (hidden / "new").rmdir()
+    if state.database != "SQLite":
+        own_server.fill(directory)
     state.unfinished = False
     save(directory, state)
 
@@ -123,42 +135,6 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
-
-
-def _pack(exercise: Exercise, scratch: Path, hidden: Path, server: str) -> None:
-    from .judge import remember
-    from .readme import readme
-    from .stage import stage
-
-    home = scratch / "home"
-    home.mkdir()
-    project = stage(exercise, home, server)
-    kept = remember(exercise, home)
-    (home / "kept.json").write_text(json.dumps(kept), encoding="utf-8")
-    (project / "README.md").write_text(readme(exercise, kept["own"]["database"]), encoding="utf-8")
-    _settle(project)
-    part = hidden / "start.tar.part"
-    with tarfile.open(part, "w") as tar:
-        tar.add(project, "project", filter=_without_caches)
-        tar.add(home / "origin.git", "origin.git")
-        tar.add(home / "kept.json", "kept.json")
-        for name, its in kept["colleagues"].items():
-            tar.add(home / name / its["database"], f"{name}.sqlite3")
-    part.replace(hidden / "start.tar")
-
-
-def _settle(project: Path) -> None:
-    """Git as a person has it: a name, and a remote whose place holds after a move."""
-    git = project / ".git"
-    config = git / "config"
-    text = config.read_text().replace("../origin.git", f"{HIDDEN}/origin.git")
-    config.write_text(f"{text}[user]\n\tname = you\n\temail = you@example.com\n")
-    (git / "info").mkdir(exist_ok=True)
-    (git / "info" / "exclude").write_text(f"/{HIDDEN}/\n/README.md\n__pycache__/\n")
-
-
-def _without_caches(info: tarfile.TarInfo) -> tarfile.TarInfo | None:
-    return None if info.name.endswith(("__pycache__", ".pyc")) else info
 
 
 def kept(directory: Path) -> dict[str, Any]:

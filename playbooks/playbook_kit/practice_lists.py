@@ -9,6 +9,7 @@ from .advice import file_of
 from .exercises import Exercise, Step, every
 from .practice import State, under
 
+_COPY = "cp db.sqlite3 ../"
 _PARTS = ("First week, in this order", "More", "Mysteries: two troubles at once")
 
 
@@ -30,8 +31,10 @@ def listed(folder: Path) -> str:
         if part not in lines:
             lines += ["", part]
         state = done.get(exercise.name, "")
-        lines.append(f"  {exercise.name:24} {exercise.minutes:3} min  {state:5}  {exercise.trains}")
-    return "\n".join([*lines[1:], "", "Start one: playbooks practice NAME [DIRECTORY]"])
+        lines.append(f"  {exercise.name:24} {exercise.minutes:3} min  {state:5}  {exercise.about}")
+    return "\n".join(
+        [*lines[1:], "", "Start one: playbooks practice NAME [DIRECTORY] [--on PostgreSQL]"]
+    )
 
 
 def reported(folder: Path) -> str:
@@ -69,15 +72,19 @@ def solved_by(exercise: Exercise) -> str:
     """The commands of the solution: those of the exercise, or the short version of the page."""
     from .troubles import written
 
-    page = written()["pages"][exercise.playbook] if exercise.playbook else {}
+    written_pages = written()["pages"]
+    pages = [written_pages[it] for it in (exercise.playbook, exercise.second) if it]
     lines = ["One way to do it:"]
     if exercise.solution:
         lines += ["", *(f"    {line}" for step in exercise.solution for line in _written(step))]
     else:
-        for title, text in page["short"]:
-            lines += ["", *(f"    {line}" for line in [f"# {title}", *text.splitlines()])]
-    if page:
-        lines += ["", f"Why, and what else there is: {file_of(page)}"]
+        for title, text in pages[0]["short"]:
+            # A copy of the database is for yours; here there is `playbooks reset`.
+            own = [line for line in text.splitlines() if not line.startswith(_COPY)]
+            lines += ["", *(f"    {line}" for line in [f"# {title}", *own] if own)]
+    if pages:
+        names = ", ".join(file_of(page) for page in pages)
+        lines += ["", f"Why, and what else there is: {names}"]
     return "\n".join(lines)
 
 

@@ -15,5 +15,5 @@ def exercise_tables() -> str:
         here = [exercise for exercise in known if exercise.part == number]
         if here:
             lines += ["", f"### {part}", "", "| Exercise | It trains | Minutes |", "|---|---|---|"]
-            lines += [f"| `{it.name}` | {it.trains} | {it.minutes} |" for it in here]
+            lines += [f"| `{it.name}` | {it.about} | {it.minutes} |" for it in here]
     return "\n".join([*lines, ""])

@@ -141,12 +141,17 @@ def address(database: str) -> str:
 
 def copy(database: str, home: Path, place: str, source: str = "") -> str:
     """The URL of a new database for this place: a copy of that at `source`, or a seeded one."""
+    url = url_of(database, home, place)
+    source = source or address(database) + PREPARED
+    SERVERS[database].duplicate(address(database), name_in(url), source)
+    return url
+
+
+def url_of(database: str, home: Path, place: str) -> str:
+    """The URL of the database of this place in a playbook's process."""
     # A playbook that is run on two databases makes its places twice, in the same folder.
     own = crc32(f"{default()} {home / place}".encode())
-    name = f"at_{re.sub('[^a-z0-9]', '_', place)[:30]}_{own:08x}"
-    at = address(database)
-    SERVERS[database].duplicate(at, name, source or at + PREPARED)
-    return at + name
+    return f"{address(database)}at_{re.sub('[^a-z0-9]', '_', place)[:30]}_{own:08x}"
 
 
 def name_in(url: str) -> str:

@@ -12,9 +12,12 @@ import sys
 from pathlib import Path
 
 from . import commands
+from .databases import DATABASE, default
+from .dumps import dump
 from .environment import DIRECTORY, frozen
 from .errors import last_lines
-from .exercises import NOT_CONTENT, Exercise, ExerciseError, read
+from .exercises import DUMP, NOT_CONTENT, Exercise, ExerciseError, read
+from .servers import told
 from .source import Cell, find
 from .template import GIT_STEPS, REPOSITORY
 
@@ -22,15 +25,21 @@ CASE = "## Is this your case?"
 _LEFT_OUT = shutil.ignore_patterns(*NOT_CONTENT, "*.sqlite3*")
 
 
-def stage(exercise: Exercise, home: Path, server: str = "", what: str = "broken") -> Path:
+def stage(
+    exercise: Exercise, home: Path, server: str = "", what: str = "broken", address: str = ""
+) -> Path:
     """Break it (or, `what="solved"`, let the playbook solve it) below the empty folder `home`;
-    return the learner's place. `server`: the socket of a fork server. Raises ExerciseError."""
+    return the learner's place. `server`: the socket of a fork server. `address`: that of a
+    PostgreSQL server for it, whose databases are then dumped beside the places. Raises
+    ExerciseError."""
     env = frozen(home) | {DIRECTORY: str(home), commands.FORK_SERVER: server}
+    if address:
+        env |= {DATABASE: "PostgreSQL", told("PostgreSQL"): address}
     argv = [sys.executable, "-m", "playbook_kit.stage", str(exercise.path), what]
     code, output = commands.execute(argv, home, env, "", 300)
     if code:
-        told = last_lines(output.decode("utf-8", "replace"))
-        raise ExerciseError(f"{exercise.name} cannot be made:\n{told}")
+        end = last_lines(output.decode("utf-8", "replace"))
+        raise ExerciseError(f"{exercise.name} cannot be made:\n{end}")
     if not (home / exercise.place / "manage.py").is_file():
         raise ExerciseError(f"{exercise.path}: no place is called {exercise.place!r}")
     return home / exercise.place
@@ -64,6 +73,9 @@ def main(file: str, what: str) -> None:
         carry_out(place, GIT_STEPS)
     if what == "broken":
         carry_out(place, exercise.breaks)
+    others = exercise.colleagues if what == "broken" else ()
+    for name in (exercise.place, *others) if default() != "SQLite" else ():
+        dump(at(_home() / name).url, _home() / f"{name}{DUMP}")
 
 
 if __name__ == "__main__":

@@ -8,13 +8,17 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from . import servers
+from .databases import default
 from .exercises import ExerciseError, Step
 from .sandbox import Sandbox, opened
 
 
 def at(path: Path) -> Sandbox:
-    """The sandbox that this folder is."""
-    return opened(path, "SQLite")
+    """The place of a setup that this folder is."""
+    database = default()
+    url = "" if database == "SQLite" else servers.url_of(database, path.parent, path.name)
+    return opened(path, database, url)
 
 
 def carry_out(place: Sandbox, steps: Iterable[Step], strict: bool = True) -> None:

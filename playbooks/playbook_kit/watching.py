@@ -1,4 +1,4 @@
-"""Wait for a change in a directory."""
+"""Wait for a change in a directory, and in its database."""
 
 from __future__ import annotations
 
@@ -6,13 +6,19 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from .exercises import NOT_CONTENT
+from .postgres import execute
+from .servers import name_in
+
+# What was written to a database since its server has started; a `pg_dump` writes nothing.
+_WRITTEN = "select tup_inserted, tup_updated, tup_deleted from pg_stat_database where datname = "
 
 
-def picture(directory: Path) -> dict[str, tuple[int, int]]:
-    """Time and size of each file, by path."""
-    seen = {}
+def picture(directory: Path, url: str = "") -> dict[str, tuple[Any, ...]]:
+    """Time and size of each file, by path; and counters of the database at `url` on PostgreSQL."""
+    seen: dict[str, tuple[Any, ...]] = {}
     for folder, folders, files in os.walk(directory):
         folders[:] = [name for name in folders if name not in NOT_CONTENT]
         for name in files:
@@ -21,15 +27,19 @@ def picture(directory: Path) -> dict[str, tuple[int, int]]:
             if not name.endswith(("-journal", "-wal", "-shm")) and path.exists():
                 about = path.stat()
                 seen[str(path)] = about.st_mtime_ns, about.st_size
+    if url:
+        seen["database"] = tuple(execute(url, f"{_WRITTEN}'{name_in(url)}'"))
     return seen
 
 
-def changes(directory: Path, seconds: float = 0.5) -> Iterator[None]:
-    """Yield after each change, once nothing has changed for a moment: a command writes often."""
-    checked = last = picture(directory)
+def changes(directory: Path, url: str = "", seconds: float = 0.5) -> Iterator[None]:
+    """Yield at once, and after each change, once nothing has changed for a moment: a command writes
+    often. A change while the caller looks counts too. Raises ServerError."""
+    checked = last = picture(directory, url)
+    yield
     while True:
         time.sleep(seconds)
-        now = picture(directory)
+        now = picture(directory, url)
         if now == last and now != checked:
             checked = now
             yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import django
 
 
 def judged(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Look at the project in this folder, after `migrate` if `wanted["migrate"]`.
+    """Look at the project in this folder, after `migrate` if `wanted["migrate"]`. Its database is the
+    one at `DATABASE_URL`, made for this look; or on SQLite, where that is not set:
 
     `wanted["database"]`: a file that takes the place of its database first, `""` for none at all,
     None for its own. `wanted["keep"]`: SQL by what it is about. The answer has the `chain`, and
@@ -24,8 +26,11 @@ def judged(wanted: dict[str, Any]) -> dict[str, Any]:
         database = settings.DATABASES["default"]
     except (Exception, SystemExit) as error:
         return {"error": message(error)}
+    given = os.environ.get("DATABASE_URL", "")
     inside = database["ENGINE"].endswith("sqlite3") and _inside(database["NAME"])
-    if not inside:
+    if given.endswith(f"/{database['NAME']}"):
+        return _look(wanted)
+    if given or not inside:
         return {"outside": f"{database['ENGINE'].rpartition('.')[2]} {database['NAME']}"}
     if wanted["database"] is not None:
         Path(database["NAME"]).unlink(missing_ok=True)
