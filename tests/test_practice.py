@@ -10,18 +10,20 @@ import shutil
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
+import psutil
 import pytest
 from click.testing import CliRunner
-from playbook_kit import Sandbox, cli, own_server, practice
+from playbook_kit import Sandbox, cli, dumps, own_server, practice
 from playbook_kit.advice import file_of
 from playbook_kit.clients import Client
 from playbook_kit.commands import FORK_SERVER
-from playbook_kit.dumps import drop, restore
 from playbook_kit.errors import ServerError
 from playbook_kit.exercises import (
     DUMP,
@@ -39,7 +41,7 @@ from playbook_kit.practice_lists import solved_by
 from playbook_kit.practice_page import exercise_tables
 from playbook_kit.sandbox import opened
 from playbook_kit.scratch import run_directory
-from playbook_kit.servers import NAME, why_not
+from playbook_kit.servers import why_not
 from playbook_kit.stage import stage
 from playbook_kit.steps import carry_out
 from playbook_kit.template import REPOSITORY
@@ -55,6 +57,11 @@ LINKS = ("models ↔ files", "files ↔ history", "history ↔ schema")
 Broken = Callable[..., Path]
 
 
+def make(exercise: Exercise, directory: Path, server: str, on: str = "SQLite") -> None:
+    practice.claim(exercise, directory, str(exercise.path), on)
+    practice.finish(exercise, directory, server)
+
+
 @pytest.fixture(scope="session")
 def made(fork_server: str) -> Iterator[Broken]:
     """The directory of an exercise as it is at the start: made once, to be copied."""
@@ -66,7 +73,7 @@ def made(fork_server: str) -> Iterator[Broken]:
             folder = stack.enter_context(run_directory())
             folder.chmod(0o755)
             directory = folder / exercise.name
-            practice.make(exercise, directory, str(exercise.path), fork_server, on)
+            make(exercise, directory, fork_server, on)
             own_server.abandon(directory)
             known[exercise.name, on] = directory
         return known[exercise.name, on]
@@ -112,8 +119,8 @@ def place(directory: Path) -> Sandbox:
 
 
 def judged(directory: Path, project: Path | None = None) -> list[Line]:
-    address = url_of(directory).removesuffix(NAME)
-    return judge(project or directory, practice.kept(directory), directory / HIDDEN, address)
+    hidden = directory / HIDDEN
+    return judge(project or directory, practice.kept(directory), hidden, url_of(directory))
 
 
 def wrong_ones(lines: list[Line]) -> list[str]:
@@ -171,8 +178,8 @@ def test_the_solution_solves_it(
         project = stage(exercise, scratch / "solved", fork_server, "solved", address)
         if address:
             url = url_of(directory)
-            drop(url)
-            restore(url, project.with_name(f"{project.name}{DUMP}"))
+            dumps.drop(url)
+            dumps.make(url, project.with_name(f"{project.name}{DUMP}"))
         assert not wrong_ones(judged(directory, project))
 
 
@@ -366,7 +373,7 @@ def test_what_a_process_leaves_that_was_killed_at_once_is_no_obstacle(
     (directory / ".practice").mkdir(parents=True)
     for name in left:
         (directory / ".practice" / name).write_text("{")
-    practice.make(ALL[-1], directory, str(ALL[-1].path), fork_server)
+    make(ALL[-1], directory, fork_server)
     assert "shop.db" in (directory / "README.md").read_text()
     assert not practice.load(directory).unfinished
 
@@ -493,6 +500,8 @@ def test_a_file_that_is_no_exercise_is_told_where(tmp_path: Path) -> None:
         ("- a", "holds no keys"),
         ("colour: red", "unknown key 'colour'; the keys are"),
         ("title: A", "the key 'trains' is missing"),
+        (f"{OWN.read_text()}second: none", "no playbook is called 'none'"),
+        (f"{OWN.read_text()}again_on: [PostgreSQL]", "for an exercise of a playbook"),
     ):
         path.write_text(text)
         with pytest.raises(ExerciseError, match=told):
@@ -543,7 +552,7 @@ def test_three_exercises_or_more_are_on_postgresql_too() -> None:
 def test_a_solution_that_a_page_shows_is_the_same_on_postgresql_but_for_the_copy() -> None:
     pages = written()["pages"]
     shown = [it for it in EXERCISES if it.again_on and not it.solution]
-    assert shown
+    in_tabs = 0
     for exercise in shown:
         text = (REPOSITORY / file_of(pages[exercise.playbook])).read_text()
         short = text.partition('<div class="short-version"')[2].partition("</div>")[0]
@@ -551,6 +560,8 @@ def test_a_solution_that_a_page_shows_is_the_same_on_postgresql_but_for_the_copy
         in_tab = {line.strip() for line in second.splitlines() if line.startswith("    ")}
         more = in_tab - {line.strip() for line in first.splitlines()}
         assert all(line.startswith("pg_dump ") for line in more), more
+        in_tabs += bool(more)
+    assert in_tabs
 
 
 @no_server
@@ -620,17 +631,116 @@ def test_settings_that_name_another_database_are_told(on_postgresql: Path) -> No
 
 @no_server
 @pytest.mark.skipif(sys.platform == "win32", reason="it is stopped by a signal")
-def test_watch_sees_a_change_in_the_database_alone(on_postgresql: Path) -> None:
+def test_watch_sees_a_change_in_the_database_alone_and_outlives_a_reset(
+    on_postgresql: Path,
+) -> None:
     with subprocess.Popen(
         [PLAYBOOKS, "check", "--watch"], cwd=on_postgresql, stdout=subprocess.PIPE, text=True
     ) as process:
+        ends = Timer(60, process.kill)
+        ends.start()
         try:
             assert process.stdout
             assert any("lines are wrong" in line for line in process.stdout)
-            place(on_postgresql).rows("update library_book set copies = 0")
-            assert any("copies is wrong in 6 of 6 rows" in line for line in process.stdout)
+            for _ in range(2):
+                place(on_postgresql).rows("update library_book set copies = 0")
+                assert any("copies is wrong in 6 of 6 rows" in line for line in process.stdout)
+                playbooks("reset")
+                assert any("books: all 6 rows are intact" in line for line in process.stdout)
         finally:
+            ends.cancel()
             process.kill()
+
+
+@no_server
+def test_a_server_is_found_after_a_move_and_is_not_that_of_a_copy(on_postgresql: Path) -> None:
+    moved = on_postgresql.with_name("moved")
+    on_postgresql.rename(moved)
+    os.chdir(moved)
+    assert "2 leaf nodes" in playbooks("check")
+    assert place(moved).attempt("python manage.py showmigrations library").code == 0
+    shutil.copytree(moved, on_postgresql, symlinks=True, ignore=shutil.ignore_patterns(".s.PGSQL*"))
+    give_to_its_owner(on_postgresql, moved)
+    os.chdir(on_postgresql)
+    assert "2 leaf nodes" in playbooks("check")
+    place(on_postgresql).rows("update library_book set copies = 0")
+    assert "copies is wrong in 6 of 6 rows" in playbooks("check")
+    os.chdir(moved)
+    assert "books: all 6 rows are intact" in playbooks("check")
+    assert "It is stopped." in playbooks("stop")
+
+
+def give_to_its_owner(directory: Path, like: Path) -> None:
+    """As `cp --archive` does: the user of the server owns its data, also for root."""
+    for path in (like / HIDDEN).rglob("*"):
+        there = directory / path.relative_to(like)
+        if there.exists():
+            shutil.chown(there, path.stat().st_uid, path.stat().st_gid)
+    data = directory / HIDDEN / "postgres"
+    shutil.chown(data, (like / HIDDEN / "postgres").stat().st_uid)
+
+
+@no_server
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGKILL")
+def test_what_a_killed_server_and_a_killed_check_leave_is_no_obstacle(
+    on_postgresql: Path,
+) -> None:
+    url = url_of(on_postgresql)
+    process = own_server._running(on_postgresql / HIDDEN / "postgres")
+    assert process
+    dumps.make(f"{url.removesuffix('library')}judged_{2**22 + 1}_own")  # above every number
+    file = on_postgresql / HIDDEN / "postgres" / "postmaster.pid"
+    told = file.read_text().splitlines()
+    for child in (process, *process.children()):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            child.kill()
+    # Another process has the number by now.
+    file.write_text("\n".join([str(os.getpid()), *told[1:]]) + "\n")
+    assert "2 leaf nodes" in playbooks("check")
+    names = [name for (name,) in execute(url, "select datname from pg_database")]
+    assert not [name for name in names if name.startswith("judged")]
+
+
+@no_server
+def test_a_space_in_the_path_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    directory = tmp_path / "my practice"
+    said = playbooks("practice", FIRST.name, str(directory), "--on", "PostgreSQL")
+    assert "PostgreSQL cannot start in" in said
+    assert "for the ' ' in its path" in said
+    assert not directory.exists()
+
+
+def test_what_cannot_be_made_is_refused_before_it_is_begun(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    other = next(exercise.name for exercise in EXERCISES if not exercise.again_on)
+    for words in ([other, "--on", "PostgreSQL"], ["--on", "PostgreSQL"]):
+        said = playbooks("practice", *words)
+        assert "Breaking" not in said
+        assert said.endswith(f"(exit code {1 + (len(words) == 2)})")
+    assert list(tmp_path.iterdir()) == []
+
+
+@no_server
+def test_a_path_too_long_for_a_socket_is_refused_unless_the_kits_own_folder_is_short(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 1000, raising=False)
+    long = tmp_path / ("a" * 100)
+    own_server.refuse(long)
+    monkeypatch.setattr(own_server, "CACHE", long)
+    with pytest.raises(ServerError, match="too long for a socket: choose a shorter directory"):
+        own_server.refuse(long)
+
+
+def test_an_older_python_unpacks_it(inside: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python 3.11.0 to 3.11.3 have no filters for archives."""
+    monkeypatch.delattr("tarfile.data_filter")
+    extract = tarfile.TarFile.extractall
+    monkeypatch.setattr(tarfile.TarFile, "extractall", lambda self, path: extract(self, path))
+    practice.finish(FIRST, inside)
+    assert (inside / "manage.py").is_file()
 
 
 @no_server
@@ -641,6 +751,9 @@ def test_as_root_no_folder_above_is_opened_to_everybody(made: Broken) -> None:
         (directory / HIDDEN).mkdir(parents=True)
         for name in ("state.json", "start.tar"):
             shutil.copyfile(made(FIRST, "PostgreSQL") / HIDDEN / name, directory / HIDDEN / name)
-        with pytest.raises(ServerError, match=f"pgserver cannot enter {closed}: choose"):
+        with pytest.raises(ServerError, match=f"to be open, and {closed} is not: choose"):
             practice.finish(FIRST, directory)
+        with pytest.raises(ServerError, match="is not: choose another directory"):
+            practice.claim(FIRST, closed / "new", FIRST.name, "PostgreSQL")
+        assert not (closed / "new").exists()
         assert closed.stat().st_mode & 0o077 == 0

@@ -1,9 +1,12 @@
-"""The commands of an exercise: `playbooks practice`, `check`, `hint`, `solution`, `reset`."""
+"""The commands of an exercise: `playbooks practice`, `check`, `hint`, `solution`, `reset`, `stop`."""
 
 from __future__ import annotations
 
 import os
+import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -16,8 +19,6 @@ _DIRECTORY = click.Path(file_okay=False, path_type=Path)
 _IN = click.option(
     "--in", "folder", type=_DIRECTORY, default=".", help="Where practice/ is. [default: here]"
 )
-# What would send the learner's own commands to another project or database.
-_FOREIGN = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "GIT_DIR")
 
 
 @click.command()
@@ -28,12 +29,11 @@ _FOREIGN = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "GIT_DIR")
     "--on",
     "database",
     type=click.Choice(DATABASES, case_sensitive=False),
-    default="SQLite",
     help="Which database it is on. [default: SQLite]",
 )
 @click.option("--report", is_flag=True, help="Write what was done, as Markdown for a ticket.")
 def practice(
-    name: str | None, directory: Path | None, folder: Path, database: str, report: bool
+    name: str | None, directory: Path | None, folder: Path, database: str | None, report: bool
 ) -> None:
     """List the exercises, or put one into a directory.
 
@@ -42,60 +42,69 @@ def practice(
     """
     from .practice_lists import listed, reported
 
-    try:
+    if database and (report or name is None):
+        raise click.UsageError("--on is for an exercise: name one")
+    with _told():
         if report:
             click.echo(reported(folder))
         elif name is None:
             click.echo(listed(folder))
         else:
-            _start(name, directory, folder, database)
-    except (ExerciseError, ServerError) as error:
-        raise click.ClickException(str(error)) from None
+            _start(name, directory, folder, database or "SQLite")
 
 
 def _start(name: str, directory: Path | None, folder: Path, database: str) -> None:
     from .exercises import find
-    from .practice import fork_server, make
+    from .practice import claim, finish, fork_server
 
     exercise = find(name)
     ending = "" if database == "SQLite" else f"_{database.lower()}"
     directory = (directory or folder / "practice" / f"{exercise.name}{ending}").absolute()
-    click.echo(f"Breaking a project for {exercise.name}; it takes some seconds.")
     known_as = str(exercise.path) if exercise.project or name.endswith("ml") else exercise.name
+    claim(exercise, directory, known_as, database)
+    click.echo(f"Breaking a project for {exercise.name}; it takes some seconds.")
     with fork_server() as server:
-        make(exercise, directory, known_as, server, database)
-    near = os.path.relpath(directory)
+        finish(exercise, directory, server)
+    near = shlex.quote(os.path.relpath(directory))
     click.echo(
         f"\n{exercise.title}\n\n{exercise.story.strip()}\n\n"
         f"  cd {near}\n  {exercise.start.strip()}\n\n"
         "Then repair it. playbooks check says what is still wrong, README.md how to go on."
     )
-    _warn()
+    _warn(database)
 
 
-def _warn() -> None:
-    for name in _FOREIGN:
-        if os.environ.get(name):
-            click.echo(
-                f"\nTake care: {name} is set in this shell. The judge ignores it, your own commands "
-                "do not: with it they may work on another database or project. Unset it first.",
-                err=True,
-            )
-
-
-def _here() -> tuple[Path, State, Exercise]:
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of the kit, as a command tells them."""
     try:
-        directory, state = here(Path.cwd())
-        return directory, state, exercise_of(state)
-    except ExerciseError as error:
+        yield
+    except (ExerciseError, ServerError) as error:
         raise click.ClickException(str(error)) from None
 
 
+def _warn(database: str) -> None:
+    from .practice_lists import foreign
+
+    for name in foreign(database):
+        click.echo(
+            f"\nTake care: {name} is set in this shell. The judge ignores it, your own commands "
+            "do not: with it they may work on another database or project. Unset it first.",
+            err=True,
+        )
+
+
+def _here() -> tuple[Path, State, Exercise]:
+    with _told():
+        directory, state = here(Path.cwd())
+        return directory, state, exercise_of(state)
+
+
 def _whole() -> tuple[Path, State, Exercise]:
-    directory, state, exercise = _here()
-    if state.unfinished:
+    found = _here()
+    if found[1].unfinished:
         raise click.ClickException("it was stopped while it was made: playbooks reset finishes it")
-    return directory, state, exercise
+    return found
 
 
 @click.command()
@@ -106,38 +115,35 @@ def check(watch: bool) -> None:
     from .watching import changes
 
     directory, state, _ = _whole()
-    _warn()
+    _warn(state.database)
     done = False
     try:
-        url = "" if state.database == "SQLite" else start(directory)
-        for _ in changes(directory, url):
-            done = _check(directory, url)
-            if done or not watch:
-                break
-            click.echo("")
+        with _told():
+            url = "" if state.database == "SQLite" else start(directory)
+            for _ in changes(directory, url):
+                done = _check(directory, url)
+                if done or not watch:
+                    break
+                click.echo("")
     except KeyboardInterrupt:
         click.echo("Stopped.")
-    except ServerError as error:
-        raise click.ClickException(str(error)) from None
     sys.exit(0 if done else 1)
 
 
 def _check(directory: Path, url: str) -> bool:
     from .judge import judge
     from .practice import kept, load, now, save
-    from .servers import name_in
 
-    address = url.removesuffix(name_in(url))
-    lines = judge(directory, kept(directory), directory / HIDDEN, address)
+    lines = judge(directory, kept(directory), directory / HIDDEN, url)
     done = all(line.right for line in lines)
     state = load(directory)
     state.checks += 1
     state.solved = (state.solved or now()) if done else ""
     save(directory, state)
-    for line in lines:
-        click.echo(str(line))
+    click.echo("\n".join(map(str, lines)))
     wrong = sum(not line.right for line in lines)
-    click.echo("\nAll is right." if done else f"\n{wrong} of {len(lines)} lines are wrong.")
+    told = f"{wrong} of {len(lines)} lines {'is' if wrong == 1 else 'are'} wrong."
+    click.echo("\n" + (told if wrong else "All is right."))
     return done
 
 
@@ -149,9 +155,7 @@ def hint() -> None:
     directory, state, exercise = _whole()
     most = len(exercise.hints)
     if state.hints >= most:
-        click.echo(
-            f"There are {most} hints, and you have seen all. playbooks solution shows a way."
-        )
+        click.echo(f"There are {most}, and you have seen all. playbooks solution shows a way.")
         return
     state.hints += 1
     save(directory, state)
@@ -178,11 +182,8 @@ def reset() -> None:
     directory, state, exercise = _here()
     state.resets += not state.unfinished
     save(directory, state)
-    try:
-        with fork_server() as server:
-            finish(exercise, directory, server)
-    except (ExerciseError, ServerError) as error:
-        raise click.ClickException(str(error)) from None
+    with _told(), fork_server() as server:
+        finish(exercise, directory, server)
     click.echo(f"{exercise.name} is as it was at the start.")
 
 
@@ -192,7 +193,8 @@ def stop() -> None:
     from . import own_server
 
     directory, *_ = _here()
-    click.echo("It is stopped." if own_server.stop(directory) else "No server runs here.")
+    with _told():
+        click.echo("It is stopped." if own_server.stop(directory) else "No server runs here.")
 
 
 COMMANDS = (practice, check, hint, solution, reset, stop)

@@ -19,22 +19,25 @@ def dump(url: str, file: Path) -> None:
     _call("pg_dump", words, url)
 
 
-def restore(url: str, file: Path | None = None) -> None:
+def make(url: str, file: Path | None = None) -> None:
     """Make the database at `url`: as `dump` wrote it, or empty. Raises ServerError."""
-    _call("createdb", [name_in(url)], url)
-    if file:
-        _call("pg_restore", [f"--dbname={name_in(url)}", str(file)], url)
+    _call("createdb", ["--template=template0", name_in(url)], url)
+    if file:  # which may come from a server with another user
+        _call("pg_restore", ["--no-owner", f"--dbname={name_in(url)}", str(file)], url)
 
 
 def drop(url: str) -> None:
     """Drop the database at `url`, whoever uses it. Raises ServerError."""
-    _call("dropdb", ["--force", name_in(url)], url)
+    _call("dropdb", ["--force", "--if-exists", name_in(url)], url)
 
 
 def _call(program: str, words: list[str], url: str) -> None:
     argv, its = client(program, words, url)
     cwd = Path.cwd()
-    code, output = commands.execute(argv, cwd, frozen(cwd) | its, "", 60)
+    try:
+        code, output = commands.execute(argv, cwd, frozen(cwd) | its, "", 60)
+    except TimeoutError as error:
+        raise ServerError(f"{program}: {error}") from None
     if code:
         told = output.decode("utf-8", "replace").strip()
         locked = "a session has a table locked" if "canceling statement" in told else ""

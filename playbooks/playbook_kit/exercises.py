@@ -108,6 +108,9 @@ def read(path: Path) -> Exercise:
         data.get("again_on") and data.get("project")
     ):
         raise ExerciseError(f"{path}: 'again_on' is [PostgreSQL], for an exercise of a playbook")
+    for key in ("playbook", "second"):
+        if data.get(key) and not list(FOLDER.parent.glob(f"*/{data[key]}.py")):
+            raise ExerciseError(f"{path}: no playbook is called {data[key]!r}")
     values: dict[str, Any] = {"path": path.resolve()}
     for key, value in data.items():
         values[_KEYS[key].name] = _typed(path, key, str(_KEYS[key].type), value)

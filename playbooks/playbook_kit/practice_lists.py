@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from .exercises import Exercise, Step, every
 from .practice import State, under
 
 _COPY = "cp db.sqlite3 ../"
+# What would send the learner's own commands to another project or database.
+_FOREIGN = ("DATABASE_URL", "DJANGO_SETTINGS_MODULE", "PYTHONPATH", "GIT_DIR")
+_FOREIGN_SERVER = ("PGSERVICE", "PGPORT")
 _PARTS = ("First week, in this order", "More", "Mysteries: two troubles at once")
 
 
@@ -66,6 +70,12 @@ def _result(state: State) -> str:
         "started over once" if state.resets == 1 else "",
     ]
     return ", ".join([words, *filter(None, more)])
+
+
+def foreign(database: str) -> list[str]:
+    """The variables in this shell with which the learner's own commands may miss the exercise."""
+    names = _FOREIGN if database == "SQLite" else _FOREIGN + _FOREIGN_SERVER
+    return [name for name in names if os.environ.get(name)]
 
 
 def solved_by(exercise: Exercise) -> str:

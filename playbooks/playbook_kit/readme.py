@@ -27,8 +27,9 @@ right repair.
 | start over | `playbooks reset` |
 """
 _SERVER = """
-The server is this exercise's own. `playbooks stop` stops it; `playbooks check` starts it again, after
-you have restarted your machine too. This is its `psql`:
+The server is this exercise's own. `playbooks stop` stops it; `playbooks check` starts it again, also
+after your machine was restarted or this directory moved. `config/settings.py` reads its address from
+`.practice/url`; Git does not show that edit. This is its `psql`:
 
     {psql}
 """

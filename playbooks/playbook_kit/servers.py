@@ -142,8 +142,8 @@ def address(database: str) -> str:
 def copy(database: str, home: Path, place: str, source: str = "") -> str:
     """The URL of a new database for this place: a copy of that at `source`, or a seeded one."""
     url = url_of(database, home, place)
-    source = source or address(database) + PREPARED
-    SERVERS[database].duplicate(address(database), name_in(url), source)
+    at = address(database)
+    SERVERS[database].duplicate(at, url.removeprefix(at), source or at + PREPARED)
     return url
 
 

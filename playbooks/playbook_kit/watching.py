@@ -8,11 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from .errors import ServerError
 from .exercises import NOT_CONTENT
 from .postgres import execute
 from .servers import name_in
 
-# What was written to a database since its server has started; a `pg_dump` writes nothing.
+# What has been written to a database; a `pg_dump` writes nothing.
 _WRITTEN = "select tup_inserted, tup_updated, tup_deleted from pg_stat_database where datname = "
 
 
@@ -34,12 +35,16 @@ def picture(directory: Path, url: str = "") -> dict[str, tuple[Any, ...]]:
 
 def changes(directory: Path, url: str = "", seconds: float = 0.5) -> Iterator[None]:
     """Yield at once, and after each change, once nothing has changed for a moment: a command writes
-    often. A change while the caller looks counts too. Raises ServerError."""
+    often. A change while the caller looks counts too. Raises ServerError, and only at first: a server
+    that is started over is waited for."""
     checked = last = picture(directory, url)
     yield
     while True:
         time.sleep(seconds)
-        now = picture(directory, url)
+        try:
+            now = picture(directory, url)
+        except ServerError:
+            continue
         if now == last and now != checked:
             checked = now
             yield

@@ -11,11 +11,11 @@ import django
 
 
 def judged(wanted: dict[str, Any]) -> dict[str, Any]:
-    """Look at the project in this folder, after `migrate` if `wanted["migrate"]`. Its database is the
-    one at `DATABASE_URL`, made for this look; or on SQLite, where that is not set:
+    """Look at the project in this folder, after `migrate` if `wanted["migrate"]`.
 
-    `wanted["database"]`: a file that takes the place of its database first, `""` for none at all,
-    None for its own. `wanted["keep"]`: SQL by what it is about. The answer has the `chain`, and
+    Its database is the one at `DATABASE_URL`, which was made for this look. Without that variable it
+    is a file of SQLite, and `wanted["database"]` is a file that takes its place first, `""` for none
+    at all, None for its own. `wanted["keep"]`: SQL by what it is about. The answer has the `chain`, and
     `rows` with columns and rows, or an `error`; or a reason why there is neither: `error` (it does
     not load) or `outside` (its database is not in this folder). `stopped`: what stopped `migrate`.
     """
@@ -68,7 +68,7 @@ def _rows(sql: str) -> dict[str, Any]:
     try:
         return rows(sql)
     except Exception as error:
-        return {"error": str(error)}
+        return {"error": " ".join(str(error).split())}
 
 
 def message(error: BaseException) -> str:
