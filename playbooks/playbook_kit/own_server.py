@@ -12,7 +12,7 @@ import os
 import re
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
@@ -63,11 +63,12 @@ def start(directory: Path) -> str:
     learner's database. Raises ServerError."""
     refuse(directory)
     data = _data(directory)
-    if process := _running(data):
-        if _told(data)[1] != str(data):  # it was moved, and its socket is looked for elsewhere
-            _end(data, process, "SIGINT")
-    else:
-        _forget(data)
+    told = _told(data)
+    process = _running(data)
+    if process and told[1:2] not in ([], [str(data)]):  # it was moved, and its socket with it
+        _end(data, process, "SIGINT")
+    elif told and not process:
+        _forget(data, told)
     url = postgres.start(data) + servers.NAME
     file = directory / HIDDEN / _URL
     if not file.is_file() or file.read_text(encoding="utf-8") != url:
@@ -158,9 +159,11 @@ def _end(data: Path, process: psutil.Process, how: str) -> None:
     _forget(data, told)
 
 
-def _forget(data: Path, told: Sequence[str] = ()) -> None:
-    """Remove what a server that is gone may have left; a new one takes it for that of another."""
-    told = told or _told(data)
+def _forget(data: Path, told: list[str]) -> None:
+    """Remove what a server that is gone has left: a new one takes it for that of another. `told`: its
+    `postmaster.pid`."""
+    if _told(data) not in (told, []):
+        return  # somebody has started it meanwhile
     own = told[1:2] == [str(data)]  # and not of the directory that this one is a copy of
     for folder in [data, *map(Path, told[4:5] if own else ())]:
         for file in folder.glob(".s.PGSQL.*"):
