@@ -20,7 +20,7 @@ from typing import Any
 import psutil
 import pytest
 from click.testing import CliRunner
-from playbook_kit import Sandbox, cli, dumps, own_server, practice
+from playbook_kit import Sandbox, cli, dumps, own_server, postmaster, practice
 from playbook_kit.advice import file_of
 from playbook_kit.clients import Client
 from playbook_kit.commands import FORK_SERVER
@@ -62,6 +62,13 @@ def make(exercise: Exercise, directory: Path, server: str, on: str = "SQLite") -
     practice.finish(exercise, directory, server)
 
 
+def copy_the_start(made: Path, directory: Path) -> None:
+    """What `finish` needs, and nothing of a server."""
+    (directory / HIDDEN).mkdir(parents=True)
+    for name in ("state.json", "start.tar"):
+        shutil.copyfile(made / HIDDEN / name, directory / HIDDEN / name)
+
+
 @pytest.fixture(scope="session")
 def made(fork_server: str) -> Iterator[Broken]:
     """The directory of an exercise as it is at the start: made once, to be copied."""
@@ -95,9 +102,7 @@ def broken(made: Broken, home: Path) -> Iterator[Broken]:
         directory = stack.enter_context(run_directory()) / exercise.name
         directory.parent.chmod(0o755)
         servers.append(directory)
-        (directory / HIDDEN).mkdir(parents=True)
-        for name in ("state.json", "start.tar"):
-            shutil.copyfile(made(exercise, on) / HIDDEN / name, directory / HIDDEN / name)
+        copy_the_start(made(exercise, on), directory)
         practice.finish(exercise, directory)
         return directory
 
@@ -247,7 +252,14 @@ def test_the_first_week_has_five_in_rising_order() -> None:
 def test_the_modules_are_small() -> None:
     kit = Path(practice.__file__).parent
     names = "exercises steps stage packing practice readme judge findings watching practice_lists"
-    for name in (*names.split(), "cli_practice", "own_server", "dumps", "probe/judged"):
+    for name in (
+        *names.split(),
+        "cli_practice",
+        "own_server",
+        "postmaster",
+        "dumps",
+        "probe/judged",
+    ):
         assert len((kit / f"{name}.py").read_text().splitlines()) <= 200, name
 
 
@@ -686,7 +698,7 @@ def test_what_a_killed_server_and_a_killed_check_leave_is_no_obstacle(
     on_postgresql: Path,
 ) -> None:
     url = url_of(on_postgresql)
-    process = own_server._running(on_postgresql / HIDDEN / "postgres")
+    process = postmaster.running(on_postgresql / HIDDEN / "postgres")
     assert process
     dumps.make(f"{url.removesuffix('library')}judged_{2**22 + 1}_own")  # above every number
     file = on_postgresql / HIDDEN / "postgres" / "postmaster.pid"
@@ -748,9 +760,7 @@ def test_an_older_python_unpacks_it(inside: Path, monkeypatch: pytest.MonkeyPatc
 def test_as_root_no_folder_above_is_opened_to_everybody(made: Broken) -> None:
     with run_directory() as closed:
         directory = closed / FIRST.name
-        (directory / HIDDEN).mkdir(parents=True)
-        for name in ("state.json", "start.tar"):
-            shutil.copyfile(made(FIRST, "PostgreSQL") / HIDDEN / name, directory / HIDDEN / name)
+        copy_the_start(made(FIRST, "PostgreSQL"), directory)
         with pytest.raises(ServerError, match=f"to be open, and {closed} is not: choose"):
             practice.finish(FIRST, directory)
         with pytest.raises(ServerError, match="is not: choose another directory"):

@@ -104,9 +104,8 @@ def read(path: Path) -> Exercise:
             raise ExerciseError(f"{path}: the key {key!r} is missing")
     if bool(data.get("playbook")) == bool(data.get("project")):
         raise ExerciseError(f"{path}: it has one of the keys 'playbook' and 'project'")
-    if data.get("again_on") not in (None, [], [DATABASES[1]]) or (
-        data.get("again_on") and data.get("project")
-    ):
+    allowed = ([], ["PostgreSQL"]) if data.get("playbook") else ([],)
+    if data.get("again_on", []) not in allowed:
         raise ExerciseError(f"{path}: 'again_on' is [PostgreSQL], for an exercise of a playbook")
     for key in ("playbook", "second"):
         if data.get(key) and not list(FOLDER.parent.glob(f"*/{data[key]}.py")):

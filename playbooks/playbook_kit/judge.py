@@ -6,7 +6,6 @@ database, at a new database, and at the databases of colleagues after `migrate`.
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -60,10 +59,7 @@ def look(
     sql = {what: one["sql"] if isinstance(one, dict) else one for what, one in keep.items()}
     asked = {"migrate": False, "database": None, "keep": sql} | wanted
     argv = [str(PROBE), "judged", json.dumps(asked)]
-    with contextlib.ExitStack() as stack:
-        env = frozen(scratch)
-        if address:
-            env["DATABASE_URL"] = stack.enter_context(_fresh(address, scratch, asked["database"]))
+    with _environment(address, scratch, asked["database"]) as env:
         try:
             code, out = commands.runner().python(argv, copy, env, "", 120)
         except TimeoutError as error:
@@ -76,12 +72,16 @@ def look(
 
 
 @contextmanager
-def _fresh(address: str, scratch: Path, file: str) -> Iterator[str]:
-    """The URL of a database for one look: as in this file, or empty."""
+def _environment(address: str, scratch: Path, file: str) -> Iterator[dict[str, str]]:
+    """The environment of one look; on a server with a database for it: as in this file, or empty."""
+    env = frozen(scratch)
+    if not address:
+        yield env
+        return
     url = f"{address}{_JUDGED}{os.getpid()}_{re.sub('[^a-z0-9]', '_', scratch.name)}"
     try:
         make(url, Path(file) if file else None)
-        yield url
+        yield env | {"DATABASE_URL": url}
     finally:
         drop(url)
 
@@ -125,14 +125,17 @@ def judge(project: Path, kept: dict[str, Any], databases: Path, url: str = "") -
             (scratch / name).mkdir()
             return lambda: look(project, scratch / name, keep, address, **wanted)
 
-        own_file = scratch / f"own{DUMP}" if address else None
-        if own_file:
+        mine = {}
+        if address:
+            mine["database"] = str(scratch / f"own{DUMP}")
             try:
-                dump(url, own_file)
+                dump(url, Path(mine["database"]))
             except ServerError as error:
                 return [Line(False, "project", f"its database cannot be read: {error}")]
-        mine = asked("own", kept["own"]["keep"], database=own_file and str(own_file))
-        calls = [mine, asked("new", {}, migrate=True, database="")]
+        calls = [
+            asked("own", kept["own"]["keep"], **mine),
+            asked("new", {}, migrate=True, database=""),
+        ]
         for name, its in kept["colleagues"].items():
             file = str(databases / f"{name}{suffix(address)}")
             calls.append(asked(f"of-{name}", its["keep"], migrate=True, database=file))
@@ -154,10 +157,9 @@ def judge(project: Path, kept: dict[str, Any], databases: Path, url: str = "") -
 
 def _drop_left(address: str) -> None:
     """Drop what a judge that was killed has left."""
-    like = _JUDGED.replace("_", r"\_")
-    found = execute(address, f"select datname from pg_database where datname like '{like}%'")
-    for name in (str(name) for (name,) in found):
-        if not psutil.pid_exists(int(name.split("_")[1])):
+    for (name,) in execute(address, "select datname from pg_database"):
+        its = re.match(rf"{_JUDGED}(\d+)_", name)
+        if its and not psutil.pid_exists(int(its[1])):
             drop(address + name)
 
 

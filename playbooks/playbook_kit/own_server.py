@@ -7,19 +7,14 @@ elsewhere where the path of the directory is too long for one, and after a move.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import signal
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from shlex import quote
 
-import psutil
-
-from . import commands, postgres, servers
+from . import commands, postgres, postmaster, servers
 from .dumps import make
 from .environment import frozen
 from .errors import ServerError
@@ -39,11 +34,10 @@ _AFTER = f'else dj_database_url.parse((BASE_DIR / "{HIDDEN}" / "{_URL}").read_te
 def for_setup(database: str, directory: Path) -> Iterator[str]:
     """A server below `directory` on which an exercise is set up: its address, empty for SQLite.
     Raises ServerError."""
-    with contextlib.ExitStack() as stack:
-        address = ""
-        if database != "SQLite":
-            provided = servers.provided(database, directory, commands.runner())
-            address = stack.enter_context(provided)
+    if database == "SQLite":
+        yield ""
+        return
+    with servers.provided(database, directory, commands.runner()) as address:
         yield address
 
 
@@ -63,12 +57,12 @@ def start(directory: Path) -> str:
     learner's database. Raises ServerError."""
     refuse(directory)
     data = _data(directory)
-    told = _told(data)
-    process = _running(data)
+    told = postmaster.told(data)
+    process = postmaster.running(data)
     if process and told[1:2] not in ([], [str(data)]):  # it was moved, and its socket with it
-        _end(data, process, "SIGINT")
+        postmaster.stop(data, "SIGINT")
     elif told and not process:
-        _forget(data, told)
+        postmaster.forget(data, told)
     url = postgres.start(data) + servers.NAME
     file = directory / HIDDEN / _URL
     if not file.is_file() or file.read_text(encoding="utf-8") != url:
@@ -110,65 +104,16 @@ def fill(directory: Path) -> None:
 
 def stop(directory: Path) -> bool:
     """Stop it; False where none runs. Raises ServerError."""
-    data = _data(directory)
-    process = _running(data)
-    if process:
-        _end(data, process, "SIGINT")
-    return process is not None
+    return postmaster.stop(_data(directory), "SIGINT")
 
 
 def abandon(directory: Path) -> None:
     """Stop it at once, because its databases go. Raises ServerError."""
-    data = _data(directory)
-    if process := _running(data):
-        _end(data, process, "SIGQUIT")
+    postmaster.stop(_data(directory), "SIGQUIT")
 
 
 def _data(directory: Path) -> Path:
     return (directory / HIDDEN / "postgres").resolve()
-
-
-def _told(data: Path) -> list[str]:
-    """The lines of `postmaster.pid`: the second has the folder, the fifth that of the socket."""
-    try:
-        return (data / "postmaster.pid").read_text().splitlines()
-    except OSError:
-        return []
-
-
-def _running(data: Path) -> psutil.Process | None:
-    """The server that works in this folder. The file alone does not tell: it stays after a crash,
-    lies in a copy too, and another process can have that number by now."""
-    with contextlib.suppress(IndexError, ValueError, psutil.Error):
-        process = psutil.Process(int(_told(data)[0]))
-        if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == data:
-            return process
-    return None
-
-
-def _end(data: Path, process: psutil.Process, how: str) -> None:
-    told = _told(data)
-    with contextlib.suppress(psutil.NoSuchProcess):
-        process.send_signal(getattr(signal, how))
-        end = time.monotonic() + 10
-        # Where nobody reaps it, as in many a container, it stays as a zombie.
-        while process.status() != psutil.STATUS_ZOMBIE:
-            if time.monotonic() > end:
-                raise ServerError(f"the PostgreSQL server of this exercise, {process.pid}, goes on")
-            time.sleep(0.02)
-    _forget(data, told)
-
-
-def _forget(data: Path, told: list[str]) -> None:
-    """Remove what a server that is gone has left: a new one takes it for that of another. `told`: its
-    `postmaster.pid`."""
-    if _told(data) not in (told, []):
-        return  # somebody has started it meanwhile
-    own = told[1:2] == [str(data)]  # and not of the directory that this one is a copy of
-    for folder in [data, *map(Path, told[4:5] if own else ())]:
-        for file in folder.glob(".s.PGSQL.*"):
-            file.unlink(missing_ok=True)
-    (data / "postmaster.pid").unlink(missing_ok=True)
 
 
 def psql() -> str:

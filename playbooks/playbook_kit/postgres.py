@@ -176,9 +176,9 @@ def stop_orphan(directory: Path) -> None:
     """
     import psutil
 
-    with contextlib.suppress(OSError, ValueError, psutil.Error):
-        pid, data, *_ = (directory / _FOLDER / "postmaster.pid").read_text().splitlines()
-        process = psutil.Process(int(pid))
-        if data == str(directory / _FOLDER) and data in process.cmdline():
+    from .postmaster import running
+
+    with contextlib.suppress(psutil.Error):
+        if process := running((directory / _FOLDER).resolve()):
             process.send_signal(signal.SIGQUIT)
             process.wait(10)

@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import own_server
 from .environment import frozen
 from .exercises import HIDDEN, Exercise, ExerciseError, find
 from .scratch import run_directory
@@ -85,6 +84,8 @@ def exercise_of(state: State) -> Exercise:
 def claim(exercise: Exercise, directory: Path, known_as: str, on: str = "SQLite") -> None:
     """Begin an exercise `on` this database in a directory that is new or empty; `finish` makes it.
     Raises ExerciseError, and ServerError where that database cannot run there."""
+    from . import own_server  # for all commands import this module, and only these two use it
+
     if on not in ("SQLite", *exercise.again_on):
         raise ExerciseError(f"{exercise.name} is not for {on}; playbooks practice says which are")
     if on != "SQLite":
@@ -103,6 +104,7 @@ def claim(exercise: Exercise, directory: Path, known_as: str, on: str = "SQLite"
 
 def finish(exercise: Exercise, directory: Path, server: str = "") -> None:
     """Make the directory what it is at the start, whatever is in it now."""
+    from . import own_server
     from .packing import pack
 
     state, hidden = load(directory), directory / HIDDEN
