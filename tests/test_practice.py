@@ -222,9 +222,16 @@ RESET = (
 )
 
 
-@pytest.mark.parametrize("exercise", EXERCISES, ids=lambda it: it.name)
-def test_deleting_all_migrations_repairs_nothing(exercise: Exercise, broken: Broken) -> None:
-    directory = broken(exercise)
+OF_PLAYBOOKS = [case for case in WITH_DATABASE if case[0].playbook]
+
+
+@pytest.mark.parametrize(
+    ("exercise", "on"), OF_PLAYBOOKS, ids=[called(*case) for case in OF_PLAYBOOKS]
+)
+def test_deleting_all_migrations_repairs_nothing(
+    exercise: Exercise, on: str, broken: Broken
+) -> None:
+    directory = broken(exercise, on)
     carry_out(place(directory), RESET, strict=False)
     told = "\n".join(wrong_ones(judged(directory)))
     assert "library.0002_book_isbn is recorded, and its file is gone" in told
